@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tillwire/seal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <mbedtls/ctr_drbg.h>
+#include <mbedtls/entropy.h>
+#include <mbedtls/md.h>
+#include <mbedtls/platform_util.h>
+#include <mbedtls/sha256.h>
+
+#define KEY_BYTES 32
+
+struct tw_seal {
+    pthread_mutex_t lock; // guards the generator: mbedTLS 2.28 is built without its own locks
+    mbedtls_entropy_context entropy;
+    mbedtls_ctr_drbg_context random;
+    uint8_t key[KEY_BYTES];
+    bool has_key;
+};
+
+int tw_seal_new(struct tw_seal **out, struct tw_error_text *err)
+{
+    static const char purpose[] = "tillwire";
+    struct tw_seal *seal = calloc(1, sizeof *seal);
+    if (seal == NULL) {
+        return tw_fail(err, TW_ERR_NOMEM, "starting the random generator: out of memory");
+    }
+    (void)pthread_mutex_init(&seal->lock, NULL);
+    mbedtls_entropy_init(&seal->entropy);
+    mbedtls_ctr_drbg_init(&seal->random);
+    int rc = mbedtls_ctr_drbg_seed(&seal->random, mbedtls_entropy_func, &seal->entropy,
+                                   (const unsigned char *)purpose, sizeof purpose - 1);
+    if (rc != 0) {
+        tw_seal_free(seal);
+        return tw_fail(err, TW_ERR_IO,
+                       "starting the random generator: the system gave no entropy (mbedTLS -0x%04x); "
+                       "check that getrandom(2) works here",
+                       (unsigned)-rc);
+    }
+    *out = seal;
+    return TW_OK;
+}
+
+void tw_seal_free(struct tw_seal *seal)
+{
+    if (seal == NULL) {
+        return;
+    }
+    mbedtls_ctr_drbg_free(&seal->random);
+    mbedtls_entropy_free(&seal->entropy);
+    (void)pthread_mutex_destroy(&seal->lock);
+    tw_seal_wipe(seal, sizeof *seal);
+    free(seal);
+}
+
+int tw_seal_random(struct tw_seal *seal, uint8_t *out, size_t len)
+{
+    int rc = 0;
+    (void)pthread_mutex_lock(&seal->lock);
+    for (size_t done = 0; done < len && rc == 0;) {
+        size_t part = len - done;
+        part = part < MBEDTLS_CTR_DRBG_MAX_REQUEST ? part : MBEDTLS_CTR_DRBG_MAX_REQUEST;
+        rc = mbedtls_ctr_drbg_random(&seal->random, out + done, part);
+        done += part;
+    }
+    (void)pthread_mutex_unlock(&seal->lock);
+    return rc == 0 ? TW_OK : TW_ERR_IO;
+}
+
+static int hex_value(int c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// 64 hex digits, then nothing but white space.
+static bool parse_key(const char *text, size_t len, uint8_t key[KEY_BYTES])
+{
+    if (len < 2 * KEY_BYTES) {
+        return false;
+    }
+    for (size_t i = 0; i < KEY_BYTES; i++) {
+        int high = hex_value(text[2 * i]);
+        int low = hex_value(text[2 * i + 1]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        key[i] = (uint8_t)(high << 4 | low);
+    }
+    return strspn(text + (ptrdiff_t)(2 * KEY_BYTES), " \t\r\n") == len - (size_t)(2 * KEY_BYTES);
+}
+
+// "credential:NAME" stands for a file systemd hands to the service (systemd.exec(5), Credentials).
+static int key_path(const char *where, char *path, size_t size, struct tw_error_text *err)
+{
+    static const char prefix[] = "credential:";
+    if (strncmp(where, prefix, sizeof prefix - 1) != 0) {
+        (void)snprintf(path, size, "%s", where);
+        return TW_OK;
+    }
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    if (folder == NULL) {
+        return tw_fail(err, TW_ERR_NOT_FOUND,
+                       "loading the pseudonym key %s: $CREDENTIALS_DIRECTORY is not set; add "
+                       "LoadCredential= or LoadCredentialEncrypted= to the service, or name a file",
+                       where);
+    }
+    (void)snprintf(path, size, "%s/%s", folder, where + sizeof prefix - 1);
+    return TW_OK;
+}
+
+static int read_key_file(const char *path, uint8_t key[KEY_BYTES], struct tw_error_text *err)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return tw_fail(err, TW_ERR_IO,
+                       "loading the pseudonym key: cannot open %s (%s); make one with "
+                       "'openssl rand -hex 32' and mode 0600",
+                       path, strerror(errno));
+    }
+    struct stat st;
+    if (fstat(fileno(file), &st) != 0 || (st.st_mode & 0007) != 0) {
+        (void)fclose(file);
+        return tw_fail(err, TW_ERR_REFUSED,
+                       "loading the pseudonym key: %s can be read by everybody; run 'chmod 0600 %s'", path,
+                       path);
+    }
+    (void)setvbuf(file, NULL, _IONBF, 0); // no copy of the key in a stdio buffer
+    char text[2 * KEY_BYTES + 17];
+    size_t len = fread(text, 1, sizeof text - 1, file);
+    text[len] = '\0';
+    (void)fclose(file);
+    bool good = parse_key(text, len, key);
+    tw_seal_wipe(text, sizeof text);
+    if (!good) {
+        return tw_fail(err, TW_ERR_INVALID,
+                       "loading the pseudonym key: %s does not hold 64 hexadecimal digits; make one with "
+                       "'openssl rand -hex 32'",
+                       path);
+    }
+    return TW_OK;
+}
+
+int tw_seal_load_key(struct tw_seal *seal, const char *where, struct tw_error_text *err)
+{
+    char path[4096];
+    int rc = key_path(where, path, sizeof path, err);
+    if (rc == TW_OK) {
+        uint8_t key[KEY_BYTES];
+        rc = read_key_file(path, key, err);
+        if (rc == TW_OK) {
+            memcpy(seal->key, key, sizeof key);
+            seal->has_key = true;
+        }
+        tw_seal_wipe(key, sizeof key);
+    }
+    return rc;
+}
+
+int tw_seal_pseudonym(struct tw_seal *seal, const char *scheme, const char *identifier, char *out)
+{
+    if (!seal->has_key) {
+        return TW_ERR_NOT_FOUND;
+    }
+    uint8_t mac[32];
+    mbedtls_md_context_t md;
+    mbedtls_md_init(&md);
+    int rc = mbedtls_md_setup(&md, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), 1);
+    rc = rc != 0 ? rc : mbedtls_md_hmac_starts(&md, seal->key, sizeof seal->key);
+    rc = rc != 0 ? rc : mbedtls_md_hmac_update(&md, (const unsigned char *)scheme, strlen(scheme));
+    rc = rc != 0 ? rc : mbedtls_md_hmac_update(&md, (const unsigned char *)":", 1);
+    rc = rc != 0 ? rc : mbedtls_md_hmac_update(&md, (const unsigned char *)identifier, strlen(identifier));
+    rc = rc != 0 ? rc : mbedtls_md_hmac_finish(&md, mac);
+    mbedtls_md_free(&md);
+    if (rc != 0) {
+        return TW_ERR_NOMEM;
+    }
+    memcpy(out, "v1:", 3);
+    tw_seal_hex(mac, sizeof mac, out + 3);
+    return TW_OK;
+}
+
+void tw_seal_sha256(struct tw_slice bytes, uint8_t out[32])
+{
+    // Fails only when a hardware engine does (mbedtls/sha256.h); there is none in Debian's build.
+    (void)mbedtls_sha256_ret(bytes.ptr != NULL ? bytes.ptr : (const uint8_t *)"", bytes.len, out, 0);
+}
+
+void tw_seal_hex(const uint8_t *bytes, size_t len, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * len] = '\0';
+}
+
+bool tw_seal_equal(const void *a, const void *b, size_t len)
+{
+    const volatile uint8_t *left = a;
+    const volatile uint8_t *right = b;
+    uint8_t difference = 0;
+    for (size_t i = 0; i < len; i++) {
+        difference = (uint8_t)(difference | (left[i] ^ right[i]));
+    }
+    return difference == 0;
+}
+
+void tw_seal_wipe(void *bytes, size_t len)
+{
+    mbedtls_platform_zeroize(bytes, len);
+}
