@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/config/check.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_DEVICES 64
+
+// ---- where a value came from, for errors ----
+
+// "FILE:LINE" of the last file that has `key` with `value`.
+const char *tw_config_place(const struct tw_config_memory *memory, const char *key, const char *value,
+                            char out[512])
+{
+    for (size_t i = memory->file_count; i > 0; i--) {
+        const char *path = memory->files[i - 1].path;
+        unsigned line = tw_file_line(path, key, value, 1);
+        if (line > 0) {
+            (void)snprintf(out, 512, "%.480s:%u", path, line);
+            return out;
+        }
+    }
+    (void)snprintf(out, 512, "%.500s", memory->files[0].path);
+    return out;
+}
+
+int tw_config_bad_value(const struct tw_config_memory *memory, const char *key, const char *value,
+                        const char *remedy)
+{
+    char where[512];
+    return tw_fail(memory->err, TW_ERR_INVALID, "%s: key '%s' has the value '%s': %s",
+                   tw_config_place(memory, key, value, where), key, value, remedy);
+}
+
+static int missing(const struct tw_config_memory *memory, const char *key, const char *remedy)
+{
+    return tw_fail(memory->err, TW_ERR_INVALID, "%s: required key '%s' is missing; %s", memory->files[0].path,
+                   key, remedy);
+}
+
+// ---- checks the schema cannot make ----
+
+// [A-Za-z0-9_] and those of `also`, 1 to 32 characters.
+static bool is_identifier(const char *text, const char *also)
+{
+    size_t len = strlen(text);
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)text[i]) && text[i] != '_' && strchr(also, text[i]) == NULL) {
+            return false;
+        }
+    }
+    return len >= 1 && len <= 32;
+}
+
+static int check_identifier(const struct tw_config_memory *memory, const char *key, const char *value)
+{
+    static const char remedy[] =
+        "use 1 to 32 letters, digits and underscores, in quotes when it begins with 0";
+    if (value == NULL) {
+        return missing(memory, key, remedy);
+    }
+    return is_identifier(value, "") ? TW_OK : tw_config_bad_value(memory, key, value, remedy);
+}
+
+static int check_names(const struct tw_config_memory *memory, const struct tw_config *config)
+{
+    int rc = check_identifier(memory, "tenant", config->tenant);
+    rc = rc != TW_OK ? rc : check_identifier(memory, "store", config->store);
+    rc = rc != TW_OK ? rc : check_identifier(memory, "terminal", config->terminal);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    if (config->currency == NULL) {
+        return missing(memory, "currency", "name it by its ISO 4217 code, such as EUR");
+    }
+    const char *c = config->currency;
+    if (strlen(c) != 3 || !isupper((unsigned char)c[0]) || !isupper((unsigned char)c[1]) ||
+        !isupper((unsigned char)c[2])) {
+        return tw_config_bad_value(memory, "currency", c, "use three capital letters, ISO 4217");
+    }
+    if (config->timezone != NULL) {
+        char path[512];
+        (void)snprintf(path, sizeof path, "/usr/share/zoneinfo/%.400s", config->timezone);
+        FILE *zone = strstr(config->timezone, "..") == NULL ? fopen(path, "re") : NULL;
+        if (zone == NULL) {
+            return tw_config_bad_value(
+                memory, "timezone", config->timezone,
+                "use a name of the IANA time zone database, such as Europe/Berlin (package tzdata)");
+        }
+        (void)fclose(zone);
+    }
+    return TW_OK;
+}
+
+// "host:port" or "[v6]:port".
+static bool is_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || colon == text || colon[1] == '\0') {
+        return false;
+    }
+    char *end = NULL;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    return *end == '\0' && isdigit((unsigned char)colon[1]) && port <= 65535;
+}
+
+static bool is_loopback(const char *text)
+{
+    return strncmp(text, "127.", 4) == 0 || strncmp(text, "localhost:", 10) == 0 ||
+           strncmp(text, "[::1]:", 6) == 0;
+}
+
+static int device_needs(const struct tw_config_memory *memory, const struct tw_device_config *device,
+                        const char *key, const char *value)
+{
+    char where[512];
+    if (value != NULL) {
+        return TW_OK;
+    }
+    return tw_fail(memory->err, TW_ERR_INVALID,
+                   "%s: device '%s' (class %s, transport %s) needs the key '%s'; add it",
+                   tw_config_place(memory, "name", device->name, where), device->name, device->class_name,
+                   device->transport, key);
+}
+
+static int check_transport(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    if (strcmp(device->transport, "serial") == 0) {
+        int rc = device_needs(memory, device, "port", device->port);
+        return rc != TW_OK ? rc : device_needs(memory, device, "baud", device->baud != 0 ? "" : NULL);
+    }
+    if (strcmp(device->class_name, "tap") == 0 && strcmp(device->transport, "tcp") == 0) {
+        int rc = device_needs(memory, device, "listen", device->listen);
+        rc = rc != TW_OK ? rc : device_needs(memory, device, "forward", device->forward);
+        if (rc == TW_OK && !is_address(device->listen)) {
+            rc = tw_config_bad_value(memory, "listen", device->listen,
+                                     "write host:port, such as 127.0.0.1:9100");
+        }
+        if (rc == TW_OK && !is_address(device->forward)) {
+            rc = tw_config_bad_value(memory, "forward", device->forward, "write host:port of the printer");
+        }
+        return rc;
+    }
+    return tw_config_bad_value(memory, "transport", device->transport,
+                               strcmp(device->class_name, "tap") == 0 ? "a tap uses 'tcp' or 'serial'"
+                                                                      : "a scanner uses 'serial'");
+}
+
+static int check_device(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    if (!is_identifier(device->name, "-")) {
+        return tw_config_bad_value(memory, "name", device->name, "use 1 to 32 letters, digits, '_' and '-'");
+    }
+    char where[512];
+    if (device->class_name == NULL || device->transport == NULL) {
+        return tw_fail(memory->err, TW_ERR_INVALID, "%s: device '%s' needs the key '%s'; add it",
+                       tw_config_place(memory, "name", device->name, where), device->name,
+                       device->class_name == NULL ? "class" : "transport");
+    }
+    if (strcmp(device->class_name, "tap") != 0 && strcmp(device->class_name, "scanner") != 0) {
+        return tw_config_bad_value(memory, "class", device->class_name,
+                                   "this version knows 'tap' and 'scanner'");
+    }
+    if (device->workstation != NULL && !is_identifier(device->workstation, "")) {
+        return tw_config_bad_value(memory, "workstation", device->workstation,
+                                   "use 1 to 32 letters, digits and underscores");
+    }
+    return check_transport(memory, device);
+}
+
+static int check_loyalty(const struct tw_config_memory *memory, const struct tw_config *config)
+{
+    for (size_t i = 0; i < config->loyalty.card_count; i++) {
+        const struct tw_card_rule *card = &config->loyalty.cards[i];
+        if (card->scheme == NULL || !is_identifier(card->scheme, "-")) {
+            return missing(memory, "loyalty.cards.scheme",
+                           "each card needs a scheme of letters, digits, '_' and '-'");
+        }
+        if (card->pattern == NULL || card->pattern[0] == '\0') {
+            return missing(memory, "loyalty.cards.pattern", "each card needs a pattern (PCRE2)");
+        }
+        if (card->check != NULL && strcmp(card->check, "luhn") != 0 && strcmp(card->check, "gtin") != 0) {
+            return tw_config_bad_value(memory, "check", card->check, "use 'luhn' or 'gtin', or leave it out");
+        }
+    }
+    if (config->loyalty.card_count > 0 && config->loyalty.pseudonym_key == NULL) {
+        return missing(memory, "loyalty.pseudonym_key",
+                       "name the tenant's key file; cards are kept by pseudonym only");
+    }
+    return TW_OK;
+}
+
+static int check_uplink(const struct tw_config_memory *memory, const struct tw_config *config)
+{
+    const struct {
+        const char *key, *value, *remedy;
+    } required[] = {
+        {"uplink.url", config->uplink.url, "write mqtts://HOST:PORT of the broker"},
+        {"uplink.ca", config->uplink.ca,
+         "name the PEM file of the authority that signed the broker's certificate"},
+        {"uplink.cert", config->uplink.cert, "name this terminal's certificate (PEM)"},
+        {"uplink.key", config->uplink.key, "name this terminal's private key (PEM)"},
+    };
+    for (size_t i = 0; i < sizeof required / sizeof required[0]; i++) {
+        if (required[i].value == NULL) {
+            return missing(memory, required[i].key, required[i].remedy);
+        }
+    }
+    if (strncmp(config->uplink.url, "mqtts://", 8) != 0 || config->uplink.url[8] == '\0') {
+        return tw_config_bad_value(memory, "url", config->uplink.url,
+                                   "write mqtts://HOST:PORT; MQTT without TLS is not offered");
+    }
+    return TW_OK;
+}
+
+int tw_config_check(const struct tw_config_memory *memory, const struct tw_config *config)
+{
+    int rc = check_names(memory, config);
+    for (size_t i = 0; rc == TW_OK && i < config->device_count; i++) {
+        rc = check_device(memory, &config->devices[i]);
+    }
+    rc = rc != TW_OK ? rc : check_loyalty(memory, config);
+    rc = rc != TW_OK ? rc : check_uplink(memory, config);
+    if (rc == TW_OK && config->device_count > MAX_DEVICES) {
+        rc = tw_fail(memory->err, TW_ERR_TOO_LARGE, "%s: more than %d devices; split the terminal",
+                     memory->files[0].path, MAX_DEVICES);
+    }
+    if (rc == TW_OK && config->desk.listen != NULL &&
+        (!is_address(config->desk.listen) || !is_loopback(config->desk.listen))) {
+        rc = tw_config_bad_value(
+            memory, "listen", config->desk.listen,
+            "write a loopback address with a port, such as 127.0.0.1:8787; the desk has no sign-in");
+    }
+    return rc;
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// agent/config: what is accepted, how files merge, and that every error names file, line and key.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sys/stat.h>
+
+#include "tillwire/config.h"
+
+static const char GOOD[] =
+    "tenant: acme\n"
+    "store: \"0042\"\n"
+    "terminal: \"07\"\n"
+    "currency: EUR\n"
+    "timezone: Europe/Berlin\n"
+    "state_dir: state\n"
+    "run_dir: /run/tw\n"
+    "devices:\n"
+    "  - {name: printer, class: tap, transport: tcp, listen: \"127.0.0.1:9100\",\n"
+    "     forward: \"192.0.2.10:9100\", profile: generic}\n"
+    "  - {name: scanner, class: scanner, transport: serial, port: /dev/ttyS0, baud: 9600}\n"
+    "loyalty:\n"
+    "  pseudonym_key: pseudonym.key\n"
+    "  cards: [{scheme: club, pattern: '^6009200\\d{9}$', check: luhn}]\n"
+    "journal: {max_bytes: 2GiB, reserve_bytes: 64MiB}\n"
+    "uplink: {url: \"mqtts://broker.example:8883\", ca: ca.pem, cert: terminal.pem,\n"
+    "         key: terminal.key, ack: central}\n"
+    "desk: {listen: \"127.0.0.1:8787\"}\n";
+
+struct folder {
+    char path[64];
+    char main[128];
+};
+
+static int make_folder(void **state)
+{
+    struct folder *folder = calloc(1, sizeof *folder);
+    assert_non_null(folder);
+    (void)snprintf(folder->path, sizeof folder->path, "/tmp/tw-config-XXXXXX");
+    assert_non_null(mkdtemp(folder->path));
+    (void)snprintf(folder->main, sizeof folder->main, "%s/tillwire.yaml", folder->path);
+    *state = folder;
+    return 0;
+}
+
+static int drop_folder(void **state)
+{
+    struct folder *folder = *state;
+    char command[128];
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder->path);
+    int rc = system(command); // NOLINT(cert-env33-c): a test's own temporary folder
+    free(folder);
+    return rc;
+}
+
+static void put(const struct folder *folder, const char *name, const char *text)
+{
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/%s", folder->path, name);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static struct tw_config *load_good(const struct folder *folder)
+{
+    struct tw_config *config = NULL;
+    struct tw_error_text err = {0};
+    if (tw_config_load(folder->main, &config, &err) != TW_OK) {
+        fail_msg("%s", err.text);
+    }
+    return config;
+}
+
+static void the_documented_example_is_read(void **state)
+{
+    const struct folder *folder = *state;
+    put(folder, "tillwire.yaml", GOOD);
+    struct tw_config *config = load_good(folder);
+    assert_string_equal(config->store, "0042");
+    assert_string_equal(config->currency, "EUR");
+    assert_int_equal(config->device_count, 2);
+    assert_string_equal(tw_config_device(config, "printer")->forward, "192.0.2.10:9100");
+    assert_int_equal(tw_config_device(config, "scanner")->baud, 9600);
+    assert_null(tw_config_device(config, "nobody"));
+    assert_int_equal(config->loyalty.card_count, 1);
+    assert_string_equal(config->loyalty.cards[0].pattern, "^6009200\\d{9}$");
+    assert_int_equal(config->journal.max_bytes, 2ULL << 30);
+    assert_int_equal(config->journal.reserve_bytes, 64ULL << 20);
+    assert_int_equal(config->uplink.ack, TW_ACK_CENTRAL);
+    char expected[256];
+    (void)snprintf(expected, sizeof expected, "%s/ca.pem", folder->path);
+    assert_string_equal(config->uplink.ca, expected);
+    (void)snprintf(expected, sizeof expected, "%s/state", folder->path);
+    assert_string_equal(config->state_dir, expected);
+    tw_config_free(config);
+}
+
+// Later files win: maps merge by key, devices by name, other lists replace.
+static void conf_d_merges(void **state)
+{
+    const struct folder *folder = *state;
+    char sub[128];
+    (void)snprintf(sub, sizeof sub, "%s/conf.d", folder->path);
+    assert_int_equal(mkdir(sub, 0700), 0);
+    put(folder, "tillwire.yaml", GOOD);
+    put(folder, "conf.d/10-site.yaml",
+        "terminal: \"08\"\nuplink: {ack: broker, ca: site.pem}\n"
+        "devices:\n  - {name: printer, forward: \"192.0.2.99:9100\"}\n"
+        "  - {name: second, class: scanner, transport: serial, port: /dev/ttyS1, baud: 115200}\n");
+    put(folder, "conf.d/20-cards.yaml",
+        "loyalty:\n  cards: [{scheme: a, pattern: '^1'}, {scheme: b, pattern: '^2', check: gtin}]\n");
+    put(folder, "conf.d/30-empty.yaml", "# nothing here\n");
+    struct tw_config *config = load_good(folder);
+    assert_string_equal(config->terminal, "08");
+    assert_string_equal(config->store, "0042");
+    assert_int_equal(config->uplink.ack, TW_ACK_BROKER);
+    assert_non_null(strstr(config->uplink.ca, "/conf.d/site.pem"));
+    assert_int_equal(config->device_count, 3);
+    const struct tw_device_config *printer = tw_config_device(config, "printer");
+    assert_string_equal(printer->forward, "192.0.2.99:9100");
+    assert_string_equal(printer->listen, "127.0.0.1:9100");
+    assert_int_equal(config->loyalty.card_count, 2);
+    assert_string_equal(config->loyalty.cards[1].scheme, "b");
+    tw_config_free(config);
+}
+
+// Replaces the first occurrence of `from` in the good example.
+static void put_changed(const struct folder *folder, const char *from, const char *to)
+{
+    const char *at = strstr(GOOD, from);
+    assert_non_null(at);
+    char text[4096];
+    (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(at - GOOD), GOOD, to, at + strlen(from));
+    put(folder, "tillwire.yaml", text);
+}
+
+// P8: the error names file, line and key, and nothing is loaded.
+static void errors_name_the_place(void **state)
+{
+    const struct folder *folder = *state;
+    static const struct {
+        const char *from, *to, *place, *key;
+    } cases[] = {
+        {"currency: EUR\n", "curency: EUR\n", "tillwire.yaml:4:", "'curency'"},
+        {"currency: EUR\n", "", "tillwire.yaml:", "'currency'"},
+        {"currency: EUR\n", "currency: euro\n", "tillwire.yaml:4:", "'currency'"},
+        {"store: \"0042\"", "store: \"00 42\"", "tillwire.yaml:2:", "'store'"},
+        {"tenant: acme", "tenant: a/b", "tillwire.yaml:1:", "'tenant'"},
+        {"tenant: acme", "tenant: [a]", "tillwire.yaml:1:", "'tenant'"},
+        {"timezone: Europe/Berlin", "timezone: Europe/Nowhere", "tillwire.yaml:5:", "'timezone'"},
+        {"baud: 9600", "baud: fast", "tillwire.yaml:11:", "fast"},
+        {"baud: 9600", "bauds: 9600", "tillwire.yaml:11:", "'bauds'"},
+        {", baud: 9600", "", "tillwire.yaml:11:", "'baud'"},
+        {"class: scanner", "class: scaner", "tillwire.yaml:11:", "'class'"},
+        {"transport: tcp", "transport: smoke", "tillwire.yaml:9:", "'transport'"},
+        {"forward: \"192.0.2.10:9100\"", "forward: \"192.0.2.10\"", "tillwire.yaml:10:", "'forward'"},
+        {"max_bytes: 2GiB", "max_bytes: lots", "tillwire.yaml:15:", "'max_bytes'"},
+        {"  pseudonym_key: pseudonym.key\n", "", "tillwire.yaml:", "pseudonym_key"},
+        {"url: \"mqtts:", "url: \"mqtt:", "tillwire.yaml:16:", "'url'"},
+        {"ca: ca.pem, ", "", "tillwire.yaml:", "'uplink.ca'"},
+        {"ack: central", "ack: maybe", "tillwire.yaml:17:", "'ack'"},
+        {"desk: {listen: \"127.0.0.1:8787\"}", "desk: {listen: \"0.0.0.0:8787\"}",
+         "tillwire.yaml:18:", "'listen'"},
+        {"{name: scanner,", "{", "tillwire.yaml:8:", "'name'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct tw_config *config = NULL;
+        struct tw_error_text err = {0};
+        put_changed(folder, cases[i].from, cases[i].to);
+        assert_true(tw_config_load(folder->main, &config, &err) < 0);
+        assert_null(config);
+        if (strstr(err.text, cases[i].place) == NULL || strstr(err.text, cases[i].key) == NULL) {
+            fail_msg("case %zu: '%s' lacks '%s' or '%s'", i, err.text, cases[i].place, cases[i].key);
+        }
+    }
+}
+
+static void files_that_are_no_yaml(void **state)
+{
+    const struct folder *folder = *state;
+    static const char *const bad[] = {"\xff\xfe\x00", "a: [", "- 1\n- 2\n", "{{{", "a: &x [*x]\n", "\t: x"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct tw_config *config = NULL;
+        struct tw_error_text err = {0};
+        put(folder, "tillwire.yaml", bad[i]);
+        assert_int_equal(tw_config_load(folder->main, &config, &err), TW_ERR_INVALID);
+        assert_non_null(strstr(err.text, "tillwire.yaml"));
+    }
+    struct tw_config *config = NULL;
+    struct tw_error_text err = {0};
+    assert_int_equal(tw_config_load("/nonexistent/tillwire.yaml", &config, &err), TW_ERR_IO);
+    assert_non_null(strstr(err.text, "--config"));
+}
+
+static void profiles_are_read_and_explained(void **state)
+{
+    const struct folder *folder = *state;
+    char sub[128];
+    (void)snprintf(sub, sizeof sub, "%s/profiles", folder->path);
+    assert_int_equal(mkdir(sub, 0700), 0);
+    put(folder, "profiles/mine.yaml",
+        "name: mine\ndecimal: ','\nrules:\n  - {is: total, match: '^zusammen'}\n");
+    struct tw_profile *profile = NULL;
+    struct tw_error_text err = {0};
+    assert_int_equal(tw_config_profile(folder->main, "mine", &profile, &err), TW_OK);
+    tw_profile_free(profile);
+    profile = NULL;
+    assert_int_equal(tw_config_profile(folder->main, NULL, &profile, &err), TW_OK);
+    tw_profile_free(profile);
+    profile = NULL;
+    put(folder, "profiles/broken.yaml", "name: broken\nrules:\n  - {is: total, match: '(('}\n");
+    assert_true(tw_config_profile(folder->main, "broken", &profile, &err) < 0);
+    assert_non_null(strstr(err.text, "broken"));
+    assert_int_equal(tw_config_profile(folder->main, "absent", &profile, &err), TW_ERR_IO);
+    assert_null(profile);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_documented_example_is_read, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(conf_d_merges, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(errors_name_the_place, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(files_that_are_no_yaml, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(profiles_are_read_and_explained, make_folder, drop_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
