@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tillwire/loop.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include <uv.h>
+
+struct post {
+    tw_loop_fn *fn;
+    void *ctx;
+    struct post *next;
+};
+
+struct tw_loop {
+    uv_loop_t uv;
+    uv_async_t wake;
+    uv_signal_t interrupted, terminated;
+    pthread_mutex_t lock; // guards first and last
+    struct post *first, *last;
+};
+
+// Timers and watches are freed by libuv's close callback, so the handle stands first.
+struct tw_timer {
+    uv_timer_t uv;
+    tw_loop_fn *fn;
+    void *ctx;
+};
+
+struct tw_watch {
+    uv_poll_t uv;
+    tw_watch_fn *fn;
+    void *ctx;
+};
+
+static struct post *take_posts(struct tw_loop *loop)
+{
+    (void)pthread_mutex_lock(&loop->lock);
+    struct post *first = loop->first;
+    loop->first = NULL;
+    loop->last = NULL;
+    (void)pthread_mutex_unlock(&loop->lock);
+    return first;
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct tw_loop *loop = wake->data;
+    struct post *post = take_posts(loop);
+    while (post != NULL) {
+        struct post *next = post->next;
+        post->fn(post->ctx);
+        free(post);
+        post = next;
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    tw_loop_stop(handle->data);
+}
+
+static int start_signal(struct tw_loop *loop, uv_signal_t *handle, int number)
+{
+    int rc = uv_signal_init(&loop->uv, handle);
+    handle->data = loop;
+    return rc != 0 ? rc : uv_signal_start(handle, on_signal, number);
+}
+
+int tw_loop_new(struct tw_loop **out)
+{
+    struct tw_loop *loop = calloc(1, sizeof *loop);
+    if (loop == NULL) {
+        return TW_ERR_NOMEM;
+    }
+    if (uv_loop_init(&loop->uv) != 0) {
+        free(loop);
+        return TW_ERR_IO;
+    }
+    (void)pthread_mutex_init(&loop->lock, NULL);
+    loop->wake.data = loop;
+    int rc = uv_async_init(&loop->uv, &loop->wake, on_wake);
+    rc = rc != 0 ? rc : start_signal(loop, &loop->interrupted, SIGINT);
+    rc = rc != 0 ? rc : start_signal(loop, &loop->terminated, SIGTERM);
+    if (rc != 0) {
+        tw_loop_free(loop);
+        return TW_ERR_IO;
+    }
+    *out = loop;
+    return TW_OK;
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+// Handles of ours that are still open at the end: timers and watches own their memory.
+static void close_handle(uv_handle_t *handle, void *ctx)
+{
+    struct tw_loop *loop = ctx;
+    if (uv_is_closing(handle)) {
+        return;
+    }
+    bool inside = (void *)handle >= (void *)loop && (void *)handle < (void *)(loop + 1);
+    uv_close(handle, inside ? NULL : free_handle);
+}
+
+void tw_loop_free(struct tw_loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    on_wake(&loop->wake);
+    uv_walk(&loop->uv, close_handle, loop);
+    (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&loop->uv);
+    (void)pthread_mutex_destroy(&loop->lock);
+    free(loop);
+}
+
+int tw_loop_run(struct tw_loop *loop)
+{
+    // uv_run's answer only says whether handles are still active; the signals always are.
+    (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+    return TW_OK;
+}
+
+void tw_loop_stop(struct tw_loop *loop)
+{
+    uv_stop(&loop->uv);
+}
+
+int64_t tw_loop_now(const struct tw_loop *loop)
+{
+    return (int64_t)uv_now(&loop->uv);
+}
+
+int tw_loop_post(struct tw_loop *loop, tw_loop_fn *fn, void *ctx)
+{
+    struct post *post = malloc(sizeof *post);
+    if (post == NULL) {
+        return TW_ERR_NOMEM;
+    }
+    *post = (struct post){.fn = fn, .ctx = ctx};
+    (void)pthread_mutex_lock(&loop->lock);
+    if (loop->last != NULL) {
+        loop->last->next = post;
+    } else {
+        loop->first = post;
+    }
+    loop->last = post;
+    (void)pthread_mutex_unlock(&loop->lock);
+    return uv_async_send(&loop->wake) == 0 ? TW_OK : TW_ERR_IO;
+}
+
+void tw_loop_drain(struct tw_loop *loop)
+{
+    on_wake(&loop->wake);
+}
+
+static void on_timer(uv_timer_t *uv)
+{
+    struct tw_timer *timer = (struct tw_timer *)uv;
+    timer->fn(timer->ctx);
+}
+
+struct tw_timer *tw_timer_new(struct tw_loop *loop, tw_loop_fn *fn, void *ctx)
+{
+    struct tw_timer *timer = calloc(1, sizeof *timer);
+    if (timer == NULL) {
+        return NULL;
+    }
+    timer->fn = fn;
+    timer->ctx = ctx;
+    (void)uv_timer_init(&loop->uv, &timer->uv); // cannot fail (libuv manual, "uv_timer_t")
+    return timer;
+}
+
+void tw_timer_start(struct tw_timer *timer, int64_t in_ms)
+{
+    (void)uv_timer_start(&timer->uv, on_timer, in_ms > 0 ? (uint64_t)in_ms : 0, 0);
+}
+
+void tw_timer_stop(struct tw_timer *timer)
+{
+    (void)uv_timer_stop(&timer->uv);
+}
+
+void tw_timer_close(struct tw_timer *timer)
+{
+    if (timer != NULL) {
+        uv_close((uv_handle_t *)&timer->uv, free_handle);
+    }
+}
+
+static void on_poll(uv_poll_t *uv, int status, int events)
+{
+    struct tw_watch *watch = (struct tw_watch *)uv;
+    short revents = 0;
+    if (status < 0) {
+        revents = POLLERR;
+    }
+    revents = (short)(revents | ((events & UV_READABLE) != 0 ? POLLIN : 0));
+    revents = (short)(revents | ((events & UV_WRITABLE) != 0 ? POLLOUT : 0));
+    revents = (short)(revents | ((events & UV_DISCONNECT) != 0 ? POLLHUP : 0));
+    watch->fn(watch->ctx, revents);
+}
+
+struct tw_watch *tw_watch_new(struct tw_loop *loop, int fd, tw_watch_fn *fn, void *ctx)
+{
+    struct tw_watch *watch = calloc(1, sizeof *watch);
+    if (watch == NULL) {
+        return NULL;
+    }
+    watch->fn = fn;
+    watch->ctx = ctx;
+    if (uv_poll_init(&loop->uv, &watch->uv, fd) != 0) {
+        free(watch);
+        return NULL;
+    }
+    return watch;
+}
+
+void tw_watch_events(struct tw_watch *watch, short events)
+{
+    int wanted = ((events & POLLIN) != 0 ? UV_READABLE | UV_DISCONNECT : 0) |
+                 ((events & POLLOUT) != 0 ? UV_WRITABLE : 0);
+    if (wanted == 0) {
+        (void)uv_poll_stop(&watch->uv);
+    } else {
+        (void)uv_poll_start(&watch->uv, wanted, on_poll);
+    }
+}
+
+void tw_watch_close(struct tw_watch *watch)
+{
+    if (watch != NULL) {
+        uv_close((uv_handle_t *)&watch->uv, free_handle);
+    }
+}
