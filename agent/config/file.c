@@ -117,6 +117,7 @@ static const cyaml_schema_value_t profile_schema = {
 // backtrace whose first entry is the innermost place.
 struct complaint {
     char fault[256];
+    char key[64];
     unsigned line;
 };
 
@@ -133,6 +134,7 @@ static void take_log(cyaml_log_t level, void *ctx, const char *format, va_list a
     if (place != NULL) {
         if (complaint->line == 0) {
             complaint->line = (unsigned)strtoul(place + 7, NULL, 10);
+            (void)sscanf(start, " in mapping field '%63[^']'", complaint->key);
         }
     } else if (complaint->fault[0] == '\0' && strncmp(start, "Backtrace", 9) != 0) {
         (void)snprintf(complaint->fault, sizeof complaint->fault, "%.255s", start);
@@ -189,7 +191,8 @@ static int explain(const char *path, const struct complaint *complaint, cyaml_er
     if (complaint->line == 0) {
         return tw_fail(err, TW_ERR_INVALID, "%s: not a YAML file this program can read: %s", path, fault);
     }
-    return tw_fail(err, TW_ERR_INVALID, "%s:%u: %s; correct the value", path, complaint->line, fault);
+    return tw_fail(err, TW_ERR_INVALID, "%s:%u: key '%s': %s; correct the value", path, complaint->line,
+                   complaint->key, fault);
 }
 
 static int load(const char *path, const cyaml_schema_value_t *schema, cyaml_data_t **out,

@@ -9,18 +9,12 @@
 
 #include <uv.h>
 
-struct post {
-    tw_loop_fn *fn;
-    void *ctx;
-    struct post *next;
-};
-
 struct tw_loop {
     uv_loop_t uv;
     uv_async_t wake;
     uv_signal_t interrupted, terminated;
     pthread_mutex_t lock; // guards first and last
-    struct post *first, *last;
+    struct tw_post *first, *last;
 };
 
 // Timers and watches are freed by libuv's close callback, so the handle stands first.
@@ -36,10 +30,10 @@ struct tw_watch {
     void *ctx;
 };
 
-static struct post *take_posts(struct tw_loop *loop)
+static struct tw_post *take_posts(struct tw_loop *loop)
 {
     (void)pthread_mutex_lock(&loop->lock);
-    struct post *first = loop->first;
+    struct tw_post *first = loop->first;
     loop->first = NULL;
     loop->last = NULL;
     (void)pthread_mutex_unlock(&loop->lock);
@@ -49,11 +43,14 @@ static struct post *take_posts(struct tw_loop *loop)
 static void on_wake(uv_async_t *wake)
 {
     struct tw_loop *loop = wake->data;
-    struct post *post = take_posts(loop);
+    struct tw_post *post = take_posts(loop);
     while (post != NULL) {
-        struct post *next = post->next;
-        post->fn(post->ctx);
-        free(post);
+        struct tw_post *next = post->next;
+        const struct tw_post run = *post; // its memory may go with what it runs
+        if (run.allocated) {
+            free(post);
+        }
+        run.fn(run.ctx);
         post = next;
     }
 }
@@ -140,13 +137,8 @@ int64_t tw_loop_now(const struct tw_loop *loop)
     return (int64_t)uv_now(&loop->uv);
 }
 
-int tw_loop_post(struct tw_loop *loop, tw_loop_fn *fn, void *ctx)
+static void append(struct tw_loop *loop, struct tw_post *post)
 {
-    struct post *post = malloc(sizeof *post);
-    if (post == NULL) {
-        return TW_ERR_NOMEM;
-    }
-    *post = (struct post){.fn = fn, .ctx = ctx};
     (void)pthread_mutex_lock(&loop->lock);
     if (loop->last != NULL) {
         loop->last->next = post;
@@ -155,7 +147,24 @@ int tw_loop_post(struct tw_loop *loop, tw_loop_fn *fn, void *ctx)
     }
     loop->last = post;
     (void)pthread_mutex_unlock(&loop->lock);
-    return uv_async_send(&loop->wake) == 0 ? TW_OK : TW_ERR_IO;
+    (void)uv_async_send(&loop->wake); // fails only for handles of another kind (libuv manual)
+}
+
+void tw_loop_hand(struct tw_loop *loop, struct tw_post *post, tw_loop_fn *fn, void *ctx)
+{
+    *post = (struct tw_post){.fn = fn, .ctx = ctx};
+    append(loop, post);
+}
+
+int tw_loop_post(struct tw_loop *loop, tw_loop_fn *fn, void *ctx)
+{
+    struct tw_post *post = malloc(sizeof *post);
+    if (post == NULL) {
+        return TW_ERR_NOMEM;
+    }
+    *post = (struct tw_post){.fn = fn, .ctx = ctx, .allocated = 1};
+    append(loop, post);
+    return TW_OK;
 }
 
 void tw_loop_drain(struct tw_loop *loop)

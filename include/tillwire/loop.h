@@ -3,8 +3,8 @@
 // The loop: libuv for the parts that live on it. Timers, descriptors, signals, and a mailbox
 // through which other threads hand in work. Nothing that runs on it may block.
 //
-// Threading: only tw_loop_post may be called from other threads. Memory: timers and watches belong
-// to the loop and are freed by their close function (during the next turn). Time: monotonic
+// Threading: only tw_loop_post and tw_loop_hand may be called from other threads. Memory: timers and watches
+// belong to the loop and are freed by their close function (during the next turn). Time: monotonic
 // milliseconds, tw_loop_now, updated every turn. Errors: TW_ERR_NOMEM, TW_ERR_IO.
 #ifndef TW_LOOP_H
 #define TW_LOOP_H
@@ -30,6 +30,16 @@ int64_t tw_loop_now(const struct tw_loop *loop);
 // From any thread: runs fn(ctx) on the loop, in the order posted. TW_ERR_NOMEM: not taken.
 // Without bound of its own: every poster is bounded by what it waits for.
 int TW_MUST_CHECK tw_loop_post(struct tw_loop *loop, tw_loop_fn *fn, void *ctx);
+
+// The same without an allocation that could fail: `post` is the caller's and stays untouched until fn
+// runs, which may free it.
+struct tw_post {
+    tw_loop_fn *fn;
+    void *ctx;
+    struct tw_post *next;
+    int allocated; // private
+};
+void tw_loop_hand(struct tw_loop *loop, struct tw_post *post, tw_loop_fn *fn, void *ctx);
 
 // Runs what was posted so far, outside tw_loop_run: for shutting down.
 void tw_loop_drain(struct tw_loop *loop);

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The configured devices on the loop: each device's descriptor is watched, each deadline is a
+// timer, and what devices say goes to the lane's taps and scans.
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/lane/parts.h"
+#include "tillwire/json.h"
+
+struct tw_lane_device {
+    struct tw_lane *lane;
+    const struct tw_device_config *config;
+    struct tw_device *device;
+    struct tw_timer *timer;
+    struct tw_watch *watch;
+    int watched_fd;
+};
+
+static int64_t now(const struct tw_lane_device *device)
+{
+    return tw_loop_now(device->lane->with.loop);
+}
+
+static void on_ready(void *ctx, short revents);
+
+// After anything was done with a device its descriptor and deadline may be others.
+static void follow(struct tw_lane_device *device)
+{
+    int fd = tw_device_fd(device->device);
+    if (fd != device->watched_fd) {
+        tw_watch_close(device->watch);
+        device->watch = fd >= 0 ? tw_watch_new(device->lane->with.loop, fd, on_ready, device) : NULL;
+        device->watched_fd = device->watch != NULL ? fd : -1;
+    }
+    if (device->watch != NULL) {
+        tw_watch_events(device->watch, tw_device_events(device->device));
+    }
+    int64_t deadline = tw_device_deadline(device->device);
+    if (deadline == INT64_MAX) {
+        tw_timer_stop(device->timer);
+    } else {
+        tw_timer_start(device->timer, deadline - now(device));
+    }
+}
+
+static void on_ready(void *ctx, short revents)
+{
+    struct tw_lane_device *device = ctx;
+    tw_device_ready(device->device, revents, now(device));
+    follow(device);
+}
+
+static void on_deadline(void *ctx)
+{
+    struct tw_lane_device *device = ctx;
+    tw_device_tick(device->device, now(device));
+    follow(device);
+}
+
+void tw_lane_device_acknowledge(struct tw_lane_device *device, uint64_t offset)
+{
+    tw_device_acknowledge(device->device, offset, now(device));
+    follow(device);
+}
+
+void tw_lane_device_restart(struct tw_lane_device *device)
+{
+    tw_device_restart(device->device, now(device));
+    follow(device);
+}
+
+// ---- what devices say ----
+
+static struct tw_lane_device *named(struct tw_lane *lane, const char *name)
+{
+    for (size_t i = 0; i < lane->device_count; i++) {
+        if (strcmp(lane->devices[i]->config->name, name) == 0) {
+            return lane->devices[i];
+        }
+    }
+    return NULL;
+}
+
+static void say_scan(void *ctx, const char *name, struct tw_slice code)
+{
+    struct tw_lane *lane = ctx;
+    const struct tw_lane_device *device = named(lane, name);
+    tw_lane_scan(lane, name, device != NULL ? device->config->workstation : NULL, code, NULL, NULL);
+}
+
+static uint64_t say_hello(void *ctx, const char *name, const uint8_t boot[16], uint64_t first, uint64_t next)
+{
+    return tw_lane_tap_hello(tw_lane_tap_named(ctx, name), boot, first, next);
+}
+
+static void say_bytes(void *ctx, const char *name, uint64_t offset, uint64_t time_us, struct tw_slice bytes)
+{
+    (void)time_us;
+    tw_lane_tap_bytes(tw_lane_tap_named(ctx, name), offset, bytes);
+}
+
+static void say_mark(void *ctx, const char *name, uint64_t offset, int mark)
+{
+    tw_lane_tap_mark(tw_lane_tap_named(ctx, name), offset, mark);
+}
+
+static void say_lost(void *ctx, const char *name, uint64_t from, uint64_t to)
+{
+    tw_lane_tap_lost(tw_lane_tap_named(ctx, name), from, to);
+}
+
+static void say_state(void *ctx, const char *name, bool up, const char *why)
+{
+    struct tw_lane *lane = ctx;
+    tw_metrics_set(lane->with.metrics, TW_METRIC_DEVICE_UP, name, NULL, up ? 1 : 0);
+    if (up) {
+        (void)fprintf(stderr, "tillwired: device %s is up\n", name);
+    } else if (!lane->closing) {
+        (void)fprintf(stderr, "tillwired: device %s is down: %s\n", name,
+                      why != NULL ? why : "no reason given");
+    }
+}
+
+// ---- life ----
+
+// The agent reaches a tap that is a process through the relay's socket.
+static struct tw_device_config reach(const struct tw_lane *lane, const struct tw_device_config *config,
+                                     char path[4096])
+{
+    struct tw_device_config reached = *config;
+    if (strcmp(config->class_name, "tap") == 0 && strcmp(config->transport, "tcp") == 0) {
+        (void)snprintf(path, 4096, "%s/%s.tap.sock", lane->with.config->run_dir, config->name);
+        reached.transport = "unix";
+        reached.path = path;
+    }
+    return reached;
+}
+
+static int open_one(struct tw_lane *lane, const struct tw_device_config *config, struct tw_error_text *err)
+{
+    const struct tw_device_sink sink = {.ctx = lane,
+                                        .scan = say_scan,
+                                        .tap_hello = say_hello,
+                                        .tap_bytes = say_bytes,
+                                        .tap_mark = say_mark,
+                                        .tap_lost = say_lost,
+                                        .state = say_state};
+    struct tw_lane_device *device = calloc(1, sizeof *device);
+    if (device == NULL) {
+        return tw_fail(err, TW_ERR_NOMEM, "opening device %s: out of memory", config->name);
+    }
+    device->lane = lane;
+    device->config = config;
+    device->watched_fd = -1;
+    lane->devices[lane->device_count++] = device;
+    device->timer = tw_timer_new(lane->with.loop, on_deadline, device);
+    uint8_t seed[4] = {0};
+    int rc = device->timer != NULL ? tw_seal_random(lane->with.seal, seed, sizeof seed) : TW_ERR_NOMEM;
+    char path[4096];
+    const struct tw_device_config reached = reach(lane, config, path);
+    uint32_t jitter =
+        (uint32_t)seed[0] | (uint32_t)seed[1] << 8 | (uint32_t)seed[2] << 16 | (uint32_t)seed[3] << 24;
+    rc = rc != TW_OK ? rc : tw_device_new(&reached, &sink, jitter, &device->device, err);
+    if (rc == TW_OK) {
+        struct tw_lane_tap *tap = tw_lane_tap_named(lane, config->name);
+        if (tap != NULL) {
+            tw_lane_tap_attach(tap, device);
+        }
+        follow(device);
+    }
+    return rc;
+}
+
+int tw_lane_open_devices(struct tw_lane *lane, struct tw_error_text *err)
+{
+    const struct tw_config *config = lane->with.config;
+    lane->devices = calloc(config->device_count + 1, sizeof(struct tw_lane_device *));
+    int rc = lane->devices != NULL ? TW_OK : tw_fail(err, TW_ERR_NOMEM, "opening devices: out of memory");
+    for (size_t i = 0; rc == TW_OK && i < config->device_count; i++) {
+        rc = open_one(lane, &config->devices[i], err);
+    }
+    return rc;
+}
+
+void tw_lane_devices_free(struct tw_lane *lane)
+{
+    for (size_t i = 0; i < lane->device_count; i++) {
+        struct tw_lane_device *device = lane->devices[i];
+        struct tw_lane_tap *tap = tw_lane_tap_named(lane, device->config->name);
+        if (tap != NULL) {
+            tw_lane_tap_attach(tap, NULL);
+        }
+        tw_watch_close(device->watch);
+        tw_timer_close(device->timer);
+        tw_device_free(device->device);
+        free(device);
+    }
+    free(lane->devices);
+    lane->devices = NULL;
+    lane->device_count = 0;
+}
+
+void tw_lane_devices(const struct tw_lane *lane, struct tw_buf *out)
+{
+    tw_json *list = tw_json_pack("[]");
+    int64_t now_ms = tw_loop_now(lane->with.loop);
+    for (size_t i = 0; list != NULL && i < lane->device_count; i++) {
+        struct tw_device_status status;
+        tw_device_status(lane->devices[i]->device, &status);
+        tw_json *age = status.last_byte_ms < 0 ? tw_json_pack("n")
+                                               : tw_json_pack("I", (now_ms - status.last_byte_ms) / 1000);
+        (void)tw_json_append(list,
+                             tw_json_pack("{s:s, s:s, s:b, s:s?, s:o, s:I, s:I, s:i}", "name", status.name,
+                                          "class", status.class_name, "up", status.up, "why", status.why,
+                                          "last_byte_s", age, "bytes", (int64_t)status.bytes, "errors",
+                                          (int64_t)status.errors, "reopens", (int)status.reopens));
+    }
+    tw_json_dump(list, out);
+    tw_json_free(list);
+}

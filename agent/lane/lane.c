@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tillwire/lane.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/lane/parts.h"
+#include "tillwire/json.h"
+
+// A request under way: from the loop to the journal (and the member store before it) and back.
+struct request {
+    struct tw_lane *lane;
+    tw_lane_done_fn *done;
+    tw_lane_member_fn *member_done;
+    void *ctx;
+    struct tw_post post; // one answer is on its way at a time
+    struct tw_journal_result result;
+    char transaction_id[TW_TRANSACTION_ID_MAX];
+    struct tw_lane_member answer;
+    char scheme[33];
+    char asked_by[65];
+    char via[8];
+};
+
+static struct request *new_request(struct tw_lane *lane, void *ctx)
+{
+    struct request *request = calloc(1, sizeof *request);
+    if (request != NULL) {
+        request->lane = lane;
+        request->ctx = ctx;
+    }
+    return request;
+}
+
+static const char *workstation_of(const struct tw_lane *lane, const char *workstation)
+{
+    return workstation != NULL ? workstation : lane->with.config->terminal;
+}
+
+// ---- answering ----
+
+static void answer(void *ctx)
+{
+    struct request *request = ctx;
+    char id[37];
+    tw_uuid_text(request->result.id, id);
+    bool good = request->result.error == TW_OK;
+    // A repeated request without receipt number got a new random name that was not used.
+    bool known = request->transaction_id[0] != '\0' && (request->result.outcome != TW_OUTCOME_REPEAT ||
+                                                        strstr(request->transaction_id, "/~") == NULL);
+    const struct tw_lane_answer made = {
+        .error = request->result.error,
+        .outcome = request->result.outcome,
+        .id = good ? id : NULL,
+        .transaction_id = good && known ? request->transaction_id : NULL,
+    };
+    if (request->done != NULL) {
+        request->done(request->ctx, &made);
+    }
+    free(request);
+}
+
+static void answer_member(void *ctx)
+{
+    struct request *request = ctx;
+    request->member_done(request->ctx, &request->answer);
+    tw_seal_wipe(request, sizeof *request);
+    free(request);
+}
+
+// From any thread to the loop.
+static void post_answer(struct request *request, int error)
+{
+    if (request->member_done != NULL) {
+        request->answer.error = error;
+        tw_loop_hand(request->lane->with.loop, &request->post, answer_member, request);
+    } else {
+        request->result.error = error;
+        tw_loop_hand(request->lane->with.loop, &request->post, answer, request);
+    }
+}
+
+// On the journal's thread.
+static void on_committed(void *ctx, const struct tw_journal_result *result)
+{
+    struct request *request = ctx;
+    request->result = *result;
+    post_answer(request, result->error);
+}
+
+static void submit(struct request *request, struct tw_batch *batch)
+{
+    int rc = request->lane->closing ? TW_ERR_CLOSED : TW_OK;
+    if (rc != TW_OK) {
+        tw_batch_free(batch);
+    } else {
+        rc = tw_journal_submit(request->lane->with.journal, batch, on_committed, request);
+    }
+    if (rc != TW_OK) {
+        post_answer(request, rc);
+    }
+}
+
+static struct tw_batch *new_batch(struct tw_lane *lane)
+{
+    struct tw_batch *batch = tw_batch_new();
+    if (batch != NULL) {
+        tw_batch_time(batch, lane->with.clock);
+    }
+    return batch;
+}
+
+// ---- a sale from the API ----
+
+void tw_lane_sale(struct tw_lane *lane, struct tw_sale *sale, const char *idempotency_key,
+                  struct tw_slice body, tw_lane_done_fn *done, void *ctx)
+{
+    struct request *request = new_request(lane, ctx);
+    struct tw_batch *batch = new_batch(lane);
+    uint8_t random[8];
+    if (request == NULL || batch == NULL || tw_seal_random(lane->with.seal, random, sizeof random) != TW_OK) {
+        const struct tw_lane_answer failed = {.error = TW_ERR_NOMEM};
+        free(request);
+        tw_batch_free(batch);
+        tw_sale_free(sale);
+        done(ctx, &failed);
+        return;
+    }
+    request->done = done;
+    char position[17];
+    tw_seal_hex(random, sizeof random, position);
+    const struct tw_sale_origin origin = {
+        .device = "api",
+        .via = "api",
+        .workstation = workstation_of(lane, sale->workstation),
+        .witness = body,
+        .position = position,
+    };
+    int rc = tw_sale_event(lane, sale, &origin, batch, request->transaction_id);
+    tw_sale_free(sale);
+    if (rc != TW_OK) {
+        tw_batch_free(batch);
+        post_answer(request, rc);
+        return;
+    }
+    if (idempotency_key != NULL) {
+        uint8_t hash[32];
+        tw_seal_sha256(body, hash);
+        tw_batch_idempotency(batch, idempotency_key, hash);
+    }
+    submit(request, batch);
+}
+
+// ---- scans ----
+
+// What the code is: TW_OK for a loyalty card with its pseudonym, else why not.
+static int identify(struct tw_lane *lane, struct tw_slice code, struct tw_scan *scan, char *pseudonym)
+{
+    tw_scan_read(lane->with.rules, code, scan);
+    if (scan->kind == TW_SCAN_REFUSED) {
+        return TW_ERR_REFUSED;
+    }
+    if (scan->kind != TW_SCAN_LOYALTY) {
+        return TW_ERR_NOT_FOUND;
+    }
+    return tw_seal_pseudonym(lane->with.seal, scan->scheme, scan->card, pseudonym);
+}
+
+static const char *scan_result(int rc)
+{
+    return rc == TW_OK ? "loyalty" : rc == TW_ERR_REFUSED ? "refused" : "ignored";
+}
+
+static struct tw_batch *scan_batch(struct tw_lane *lane, const char *device, const char *workstation,
+                                   const struct tw_scan *scan, const char *pseudonym)
+{
+    struct tw_batch *batch = new_batch(lane);
+    if (batch == NULL) {
+        return NULL;
+    }
+    tw_lane_event(batch, TW_EVENT_LOYALTY_SCANNED, pseudonym,
+                  tw_json_pack("{s:s, s:s, s:s, s:s}", "workstation", workstation, "device", device, "scheme",
+                               scan->scheme, "pseudonym", pseudonym));
+    struct tw_identity *identity = tw_identity_of(lane, workstation);
+    if (identity != NULL) {
+        tw_identity_set(identity, scan->scheme, scan->card, pseudonym,
+                        lane->with.clock->wall_ms(lane->with.clock), batch);
+    }
+    return batch;
+}
+
+void tw_lane_scan(struct tw_lane *lane, const char *device, const char *workstation, struct tw_slice code,
+                  tw_lane_done_fn *done, void *ctx)
+{
+    struct tw_scan scan;
+    char pseudonym[TW_PSEUDONYM_LEN + 1];
+    int rc = identify(lane, code, &scan, pseudonym);
+    tw_metrics_add(lane->with.metrics, TW_METRIC_SCANS, device, scan_result(rc), 1);
+    struct request *request = new_request(lane, ctx);
+    struct tw_batch *batch = NULL;
+    if (rc == TW_OK) {
+        batch = scan_batch(lane, device, workstation_of(lane, workstation), &scan, pseudonym);
+        rc = batch != NULL ? TW_OK : TW_ERR_NOMEM;
+    }
+    tw_seal_wipe(&scan, sizeof scan);
+    if (request == NULL) {
+        const struct tw_lane_answer failed = {.error = TW_ERR_NOMEM};
+        tw_batch_free(batch);
+        if (done != NULL) {
+            done(ctx, &failed);
+        }
+        return;
+    }
+    request->done = done;
+    if (rc == TW_OK) {
+        submit(request, batch);
+    } else {
+        tw_batch_free(batch);
+        post_answer(request, rc);
+    }
+}
+
+// ---- lookups ----
+
+// On the loop, with the member's answer: the audit event first, then the answer.
+static void audit(void *ctx)
+{
+    struct request *request = ctx;
+    struct tw_lane *lane = request->lane;
+    const struct tw_member *member = &request->answer.member;
+    int64_t now_ms = lane->with.clock->wall_ms(lane->with.clock);
+    request->answer.age_s = -1;
+    if (member->as_of_ms > 0) {
+        request->answer.age_s = now_ms > member->as_of_ms ? (now_ms - member->as_of_ms) / 1000 : 0;
+    }
+    tw_metrics_add(lane->with.metrics, TW_METRIC_LOOKUPS, member->found ? "hit" : "miss", NULL, 1);
+    struct tw_batch *batch = new_batch(lane);
+    if (batch == NULL) {
+        post_answer(request, TW_ERR_NOMEM);
+        return;
+    }
+    tw_json *age = request->answer.age_s >= 0 ? tw_json_pack("I", request->answer.age_s) : tw_json_pack("n");
+    tw_lane_event(batch, TW_EVENT_LOYALTY_LOOKED_UP, member->pseudonym,
+                  tw_json_pack("{s:s, s:s, s:s, s:b, s:s?, s:s, s:o}", "workstation",
+                               lane->with.config->terminal, "scheme", request->scheme, "pseudonym",
+                               member->pseudonym, "found", member->found, "asked_by",
+                               request->asked_by[0] != '\0' ? request->asked_by : NULL, "via", request->via,
+                               "age_s", age));
+    submit(request, batch);
+}
+
+// On the member thread.
+static void on_member(void *ctx, const struct tw_member *member)
+{
+    struct request *request = ctx;
+    char pseudonym[sizeof request->answer.member.pseudonym];
+    memcpy(pseudonym, request->answer.member.pseudonym, sizeof pseudonym);
+    request->answer.member = *member;
+    memcpy(request->answer.member.pseudonym, pseudonym, sizeof pseudonym);
+    (void)snprintf(request->answer.member.scheme, sizeof request->answer.member.scheme, "%s",
+                   request->scheme);
+    tw_loop_hand(request->lane->with.loop, &request->post, audit, request);
+}
+
+void tw_lane_lookup(struct tw_lane *lane, struct tw_slice card, const struct tw_lane_asker *asker,
+                    tw_lane_member_fn *done, void *ctx)
+{
+    struct tw_scan scan;
+    struct request *request = new_request(lane, ctx);
+    if (request == NULL) {
+        const struct tw_lane_member failed = {.error = TW_ERR_NOMEM};
+        done(ctx, &failed);
+        return;
+    }
+    request->member_done = done;
+    int rc = identify(lane, card, &scan, request->answer.member.pseudonym);
+    if (rc == TW_OK) {
+        (void)snprintf(request->scheme, sizeof request->scheme, "%s", scan.scheme);
+        (void)snprintf(request->asked_by, sizeof request->asked_by, "%s", asker->by != NULL ? asker->by : "");
+        (void)snprintf(request->via, sizeof request->via, "%s", asker->via);
+        rc = tw_members_lookup(lane->with.members, request->answer.member.pseudonym, on_member, request);
+    }
+    tw_seal_wipe(&scan, sizeof scan);
+    if (rc != TW_OK) {
+        post_answer(request, rc == TW_ERR_NOT_FOUND ? TW_ERR_INVALID : rc);
+    }
+}
+
+// ---- life ----
+
+static int make_taps(struct tw_lane *lane, const char *config_path, struct tw_error_text *err)
+{
+    const struct tw_config *config = lane->with.config;
+    lane->taps = calloc(config->device_count + 1, sizeof(struct tw_lane_tap *));
+    int rc = lane->taps != NULL ? TW_OK : tw_fail(err, TW_ERR_NOMEM, "starting the lane: out of memory");
+    for (size_t i = 0; rc == TW_OK && i < config->device_count; i++) {
+        if (strcmp(config->devices[i].class_name, "tap") == 0) {
+            rc = tw_lane_tap_new(lane, &config->devices[i], config_path, &lane->taps[lane->tap_count], err);
+            lane->tap_count += rc == TW_OK ? 1 : 0;
+        }
+    }
+    return rc;
+}
+
+int tw_lane_new(const struct tw_lane_options *options, struct tw_lane **out, struct tw_error_text *err)
+{
+    struct tw_lane *lane = calloc(1, sizeof *lane);
+    if (lane == NULL) {
+        return tw_fail(err, TW_ERR_NOMEM, "starting the lane: out of memory");
+    }
+    lane->with = *options;
+    int rc = tw_identity_restore(lane, err);
+    rc = rc != TW_OK ? rc : make_taps(lane, options->config_path, err);
+    if (rc != TW_OK) {
+        tw_lane_free(lane);
+        return rc;
+    }
+    *out = lane;
+    return TW_OK;
+}
+
+void tw_lane_stop(struct tw_lane *lane)
+{
+    lane->closing = true;
+    tw_lane_devices_free(lane);
+}
+
+void tw_lane_free(struct tw_lane *lane)
+{
+    if (lane == NULL) {
+        return;
+    }
+    tw_lane_stop(lane);
+    for (size_t i = 0; i < lane->tap_count; i++) {
+        tw_lane_tap_free(lane->taps[i]);
+    }
+    free(lane->taps);
+    if (lane->identities != NULL) {
+        tw_seal_wipe(lane->identities, lane->identity_count * sizeof *lane->identities);
+    }
+    free(lane->identities);
+    free(lane);
+}

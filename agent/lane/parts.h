@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the files of the lane share: the lane itself, who the next customer is (identity.c), how a
+// sale becomes events (sale_event.c), one tap's way from bytes to commits (tap.c), and the devices
+// on the loop (devices.c).
+//
+// Threading: the loop thread, but for the callbacks of journal and member store, which only post.
+// Memory: a lane owns its taps and devices. Time: from the lane's clock and the loop.
+// Errors: as include/tillwire/lane.h.
+#ifndef TW_LANE_PARTS_H
+#define TW_LANE_PARTS_H
+
+#include <stdbool.h>
+
+#include "tillwire/device.h"
+#include "tillwire/lane.h"
+#include "tillwire/reader.h"
+#include "tillwire/sale_json.h"
+
+// A scan identifies the next customer of its workstation for this long.
+#define TW_IDENTITY_MS (30 * 60 * 1000)
+
+// Who was identified at a workstation and has not paid yet.
+struct tw_identity {
+    const char *workstation; // borrowed from the configuration
+    bool present;
+    char scheme[33];
+    char pseudonym[TW_PSEUDONYM_LEN + 1];
+    char tail[5];  // last four characters of the card, to compare with a masked number; memory only
+    int64_t at_ms; // wall clock
+};
+
+struct tw_lane_tap;
+struct tw_lane_device;
+
+struct tw_lane {
+    struct tw_lane_options with;
+    struct tw_identity *identities; // one a workstation
+    size_t identity_count;
+    struct tw_lane_tap **taps;
+    size_t tap_count;
+    struct tw_lane_device **devices;
+    size_t device_count;
+    bool closing; // nothing is submitted any more
+};
+
+// ---- identity.c ----
+
+// The identity slot of a workstation: NULL for one that is not configured.
+struct tw_identity *tw_identity_of(struct tw_lane *lane, const char *workstation);
+// Makes the slots and reads back what the journal kept.
+int TW_MUST_CHECK tw_identity_restore(struct tw_lane *lane, struct tw_error_text *err);
+// Reads one slot back: after a commit failed, memory may be ahead of what is durable.
+void tw_identity_reload(struct tw_lane *lane, struct tw_identity *identity);
+// Remembers a card; the batch stores it (pseudonym only).
+void tw_identity_set(struct tw_identity *identity, const char *scheme, const char *card,
+                     const char *pseudonym, int64_t now_ms, struct tw_batch *batch);
+void tw_identity_clear(struct tw_identity *identity, struct tw_batch *batch);
+// True when the identity may be the customer of a sale that shows `tail` (NULL: no number shown).
+bool tw_identity_fits(const struct tw_identity *identity, const char *tail, int64_t now_ms);
+
+// ---- sale_event.c ----
+
+// How a sale reached the agent.
+struct tw_sale_origin {
+    const char *device; // name of the device, or "api"
+    const char *via;    // "receipt", "api"
+    const char *workstation;
+    struct tw_slice witness; // what is hashed: receipt text after the payment guard, or the request
+    bool copy;               // says of itself that it is a copy
+    const char *position;    // unique in place of a receipt number: "BOOT-OFFSET", or a random text
+};
+
+// Adds the sale event and its coupons to the batch and clears the identity it used. The transaction id
+// is written to `transaction_id` (TW_TRANSACTION_ID_MAX). TW_ERR_NOT_FOUND: a copy of something too
+// old to be known; nothing was added.
+#define TW_TRANSACTION_ID_MAX 256
+int TW_MUST_CHECK tw_sale_event(struct tw_lane *lane, struct tw_sale *sale,
+                                const struct tw_sale_origin *origin, struct tw_batch *batch,
+                                char transaction_id[TW_TRANSACTION_ID_MAX]);
+
+// Adds an event whose data is built by jansson's pack format (tw_json_pack). Takes `data`.
+void tw_lane_event(struct tw_batch *batch, enum tw_event_type type, const char *subject, tw_json *data);
+
+// ---- tap.c ----
+
+int TW_MUST_CHECK tw_lane_tap_new(struct tw_lane *lane, const struct tw_device_config *config,
+                                  const char *config_path, struct tw_lane_tap **out,
+                                  struct tw_error_text *err);
+void tw_lane_tap_free(struct tw_lane_tap *tap);
+// The device to acknowledge to; set once it exists.
+void tw_lane_tap_attach(struct tw_lane_tap *tap, struct tw_lane_device *device);
+// The tap's part of struct tw_device_sink.
+uint64_t tw_lane_tap_hello(struct tw_lane_tap *tap, const uint8_t boot[16], uint64_t first, uint64_t next);
+void tw_lane_tap_bytes(struct tw_lane_tap *tap, uint64_t offset, struct tw_slice bytes);
+void tw_lane_tap_mark(struct tw_lane_tap *tap, uint64_t offset, int mark);
+void tw_lane_tap_lost(struct tw_lane_tap *tap, uint64_t from, uint64_t to);
+struct tw_lane_tap *tw_lane_tap_named(struct tw_lane *lane, const char *device);
+
+// ---- devices.c ----
+
+void tw_lane_devices_free(struct tw_lane *lane);
+// Everything before `offset` is durable.
+void tw_lane_device_acknowledge(struct tw_lane_device *device, uint64_t offset);
+// What the device sent could not be kept: it is asked again from the last place that was.
+void tw_lane_device_restart(struct tw_lane_device *device);
+
+#endif

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/lane/parts.h"
+#include "tillwire/json.h"
+
+void tw_lane_event(struct tw_batch *batch, enum tw_event_type type, const char *subject, tw_json *data)
+{
+    struct tw_buf text = {0};
+    tw_json_dump(data, &text);
+    tw_batch_event(batch, type, subject, tw_buf_slice(&text));
+    tw_json_free(data);
+    tw_buf_free(&text);
+}
+
+// ---- time as printed ----
+
+// "2026-11-22T10:15:00" in the terminal's time zone with its offset: "2026-11-22T10:15:00+01:00".
+// The process runs with TZ set to the configured zone.
+static const char *with_offset(const char *printed, char out[40])
+{
+    struct tm tm = {.tm_isdst = -1};
+    if (printed == NULL) {
+        return NULL;
+    }
+    if (strlen(printed) != 19) { // an offset came with it
+        return printed;
+    }
+    const char *end = strptime(printed, "%Y-%m-%dT%H:%M:%S", &tm);
+    tm.tm_isdst = -1;
+    if (end == NULL || *end != '\0' || mktime(&tm) == (time_t)-1) {
+        return NULL;
+    }
+    long minutes = tm.tm_gmtoff / 60;
+    (void)snprintf(out, 40, "%s%c%02ld:%02ld", printed, minutes < 0 ? '-' : '+', labs(minutes) / 60,
+                   labs(minutes) % 60);
+    return out;
+}
+
+// The business day: as sent, else of the printed time, else today.
+static void business_day(const struct tw_sale *sale, int64_t now_ms, char out[11])
+{
+    const char *text = sale->business_day != NULL ? sale->business_day : sale->printed_time;
+    if (text != NULL && strlen(text) >= 10) {
+        (void)snprintf(out, 11, "%.10s", text);
+        return;
+    }
+    time_t now = (time_t)(now_ms / 1000);
+    struct tm tm;
+    (void)localtime_r(&now, &tm);
+    (void)strftime(out, 11, "%Y-%m-%d", &tm);
+}
+
+// Whole days from `day` to now; 0 when it cannot be told.
+static long days_old(const char *day, int64_t now_ms)
+{
+    struct tm tm = {0};
+    if (strptime(day, "%Y-%m-%d", &tm) == NULL) {
+        return 0;
+    }
+    return (long)((now_ms / 1000 - (int64_t)timegm(&tm)) / 86400);
+}
+
+// ---- who ----
+
+struct customer {
+    bool known;
+    const char *scheme;
+    char pseudonym[TW_PSEUDONYM_LEN + 1];
+};
+
+// The card on the paper or in the request beats the scan; a copy proves nothing about who stands here.
+static void find_customer(struct tw_lane *lane, const struct tw_sale *sale,
+                          const struct tw_sale_origin *origin, const struct tw_identity *identity,
+                          struct customer *out)
+{
+    *out = (struct customer){0};
+    if (sale->card != NULL && sale->card_scheme != NULL) {
+        out->scheme = sale->card_scheme;
+        out->known =
+            tw_seal_pseudonym(lane->with.seal, sale->card_scheme, sale->card, out->pseudonym) == TW_OK;
+    } else if (!origin->copy && identity != NULL &&
+               tw_identity_fits(identity, sale->card_tail, lane->with.clock->wall_ms(lane->with.clock))) {
+        out->scheme = identity->scheme;
+        memcpy(out->pseudonym, identity->pseudonym, sizeof out->pseudonym);
+        out->known = true;
+    }
+}
+
+// ---- the events ----
+
+static enum tw_event_type type_of(enum tw_sale_kind kind)
+{
+    static const enum tw_event_type types[] = {
+        [TW_SALE] = TW_EVENT_SALE_COMPLETED,
+        [TW_RETURN] = TW_EVENT_SALE_RETURNED,
+        [TW_VOID] = TW_EVENT_SALE_VOIDED,
+    };
+    return types[kind];
+}
+
+static void add_coupons(const struct tw_sale *sale, const char *transaction_id, struct tw_batch *batch)
+{
+    for (size_t i = 0; i < sale->coupon_count; i++) {
+        const struct tw_sale_coupon *coupon = &sale->coupons[i];
+        tw_lane_event(batch, TW_EVENT_COUPON_REDEEMED, transaction_id,
+                      tw_json_pack("{s:s, s:s, s:s, s:s}", "transaction_id", transaction_id, "sale_id",
+                                   TW_BATCH_SALE_ID, "code", coupon->code, "scheme", coupon->scheme));
+    }
+}
+
+static int write_data(const struct tw_sale *sale, const struct tw_sale_context *context, struct tw_buf *out)
+{
+    tw_json *json = NULL;
+    int rc = tw_sale_to_json(sale, context, &json);
+    if (rc == TW_OK) {
+        tw_json_dump(json, out);
+        tw_json_free(json);
+        rc = tw_buf_status(out);
+    }
+    return rc;
+}
+
+int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sale_origin *origin,
+                  struct tw_batch *batch, char transaction_id[TW_TRANSACTION_ID_MAX])
+{
+    const struct tw_config *config = lane->with.config;
+    int64_t now_ms = lane->with.clock->wall_ms(lane->with.clock);
+    char day[11];
+    business_day(sale, now_ms, day);
+    if (origin->copy && (sale->receipt_number == NULL || days_old(day, now_ms) > TW_JOURNAL_KEY_DAYS)) {
+        return TW_ERR_NOT_FOUND;
+    }
+    (void)snprintf(transaction_id, TW_TRANSACTION_ID_MAX, "%s/%s/%s/%s%s", config->store, origin->workstation,
+                   day, sale->receipt_number != NULL ? "" : "~",
+                   sale->receipt_number != NULL ? sale->receipt_number : origin->position);
+
+    struct tw_identity *identity = tw_identity_of(lane, origin->workstation);
+    struct customer customer;
+    find_customer(lane, sale, origin, identity, &customer);
+    uint8_t hash[32];
+    char hex[65];
+    tw_seal_sha256(origin->witness, hash);
+    tw_seal_hex(hash, sizeof hash, hex);
+    char printed[40];
+    const struct tw_sale_witness witness = {.device = origin->device, .via = origin->via, .sha256 = hex};
+    const struct tw_sale_context context = {
+        .transaction_id = transaction_id,
+        .store = config->store,
+        .workstation = origin->workstation,
+        .business_day = day,
+        .printed_time = with_offset(sale->printed_time, printed),
+        .currency = config->currency,
+        .customer_scheme = customer.known ? customer.scheme : NULL,
+        .customer_pseudonym = customer.known ? customer.pseudonym : NULL,
+        .witnesses = &witness,
+        .witness_count = 1,
+    };
+    struct tw_buf data = {0};
+    int rc = write_data(sale, &context, &data);
+    if (rc == TW_OK) {
+        tw_batch_sale(batch, type_of(sale->kind), transaction_id, transaction_id, tw_buf_slice(&data));
+        add_coupons(sale, transaction_id, batch);
+        if (identity != NULL && !origin->copy) {
+            tw_identity_clear(identity, batch);
+        }
+    }
+    tw_buf_free(&data);
+    return rc;
+}
+
+int tw_lane_merge(struct tw_slice old_data, struct tw_slice new_data, const char *old_id,
+                  struct tw_buf *merged)
+{
+    enum tw_merge outcome = TW_MERGE_AGREE;
+    int rc = tw_sale_merge(old_data, new_data, old_id, merged, &outcome);
+    return rc != TW_OK ? rc : outcome == TW_MERGE_CHANGED ? 1 : 0;
+}
