@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "firmware/core/tap_ring.h"
+
+#include <string.h>
+
+static struct tw_tap_record *record_at(const struct tw_tap *tap, uint64_t index)
+{
+    return &tap->memory.records[index % tap->memory.record_count];
+}
+
+static size_t place_of(const struct tw_tap *tap, uint64_t offset)
+{
+    return (size_t)((offset - tap->base) % tap->memory.ring_bytes);
+}
+
+static size_t min_size(size_t a, uint64_t b)
+{
+    return a < b ? a : (size_t)b;
+}
+
+// ---- giving up and forgetting
+
+// The ring never holds what is no longer needed: it may be card data (P6).
+static void wipe(struct tw_tap *tap, uint64_t from, uint64_t to)
+{
+    while (from < to) {
+        size_t at = place_of(tap, from);
+        size_t len = min_size(tap->memory.ring_bytes - at, to - from);
+        memset(tap->memory.ring + at, 0, len);
+        from += len;
+    }
+}
+
+static void drop_record(struct tw_tap *tap)
+{
+    tap->base_time_us = record_at(tap, tap->record_first)->time_us;
+    tap->record_first++;
+    if (tap->record_send < tap->record_first) {
+        tap->record_send = tap->record_first;
+    }
+}
+
+// Moves `first` up to `offset`, which may lie beyond `next` while a long print is under way.
+static void advance(struct tw_tap *tap, uint64_t offset)
+{
+    wipe(tap, tap->first, offset < tap->next ? offset : tap->next);
+    tap->first = offset;
+    while (tap->record_first < tap->record_next && record_at(tap, tap->record_first)->offset < offset) {
+        drop_record(tap);
+    }
+}
+
+static void give_up(struct tw_tap *tap, uint64_t offset)
+{
+    tap->lost_bytes += offset - tap->first;
+    advance(tap, offset);
+}
+
+void tw_tap_forget(struct tw_tap *tap, uint64_t offset)
+{
+    if (offset > tap->first) {
+        advance(tap, offset);
+    }
+    if (tap->first == tap->next) {
+        tap->base = tap->next;
+    }
+    if (offset > tap->acked) {
+        tap->acked = offset;
+    }
+    if (tap->send < offset) {
+        tap->send = offset;
+    }
+}
+
+// ---- records
+
+// A full table is want of room like any other. Times go first, they only lose precision; a mark
+// goes together with the bytes up to the next one, because a page without its end would be misread.
+static void make_record_room(struct tw_tap *tap)
+{
+    while (tap->record_next - tap->record_first >= tap->memory.record_count) {
+        const struct tw_tap_record *oldest = record_at(tap, tap->record_first);
+        if (oldest->what == 0) {
+            drop_record(tap);
+            continue;
+        }
+        uint64_t index = tap->record_first + 1;
+        while (record_at(tap, index)->offset == oldest->offset) {
+            index++;
+        }
+        give_up(tap, record_at(tap, index)->offset);
+    }
+}
+
+static void add_record(struct tw_tap *tap, uint8_t what, uint64_t time_us)
+{
+    make_record_room(tap);
+    *record_at(tap, tap->record_next) = (struct tw_tap_record){tap->next, time_us, what};
+    tap->record_next++;
+}
+
+// Of three marks at one offset the oldest goes: connections that print nothing must not fill the
+// table.
+static void merge_marks(struct tw_tap *tap)
+{
+    if (tap->record_next - tap->record_first < 2) {
+        return;
+    }
+    const struct tw_tap_record *last = record_at(tap, tap->record_next - 1);
+    struct tw_tap_record *before = record_at(tap, tap->record_next - 2);
+    if (before->offset != tap->next || before->what == 0 || last->what == 0) {
+        return;
+    }
+    if (tap->record_send > tap->record_next - 2) {
+        tap->record_send--;
+    }
+    *before = *last;
+    tap->record_next--;
+}
+
+void tw_tap_mark(struct tw_tap *tap, enum tw_link_mark what, uint64_t time_us)
+{
+    tap->mark_time_us = time_us > tap->mark_time_us ? time_us : tap->mark_time_us + 1;
+    merge_marks(tap);
+    add_record(tap, (uint8_t)what, tap->mark_time_us);
+}
+
+// Times use at most three quarters of the table: marks matter more.
+static void stamp(struct tw_tap *tap, uint64_t time_us)
+{
+    uint64_t used = tap->record_next - tap->record_first;
+    if (used >= tap->memory.record_count - tap->memory.record_count / 4) {
+        return;
+    }
+    uint64_t last = used > 0 ? record_at(tap, tap->record_next - 1)->time_us : tap->base_time_us;
+    if (tap->next == 0 || time_us >= last + TW_TAP_STAMP_US) {
+        add_record(tap, 0, time_us);
+    }
+}
+
+uint64_t tw_tap_find_record(const struct tw_tap *tap, uint64_t offset)
+{
+    uint64_t low = tap->record_first;
+    uint64_t high = tap->record_next;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (record_at(tap, middle)->offset < offset) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+const struct tw_tap_record *tw_tap_take_mark(struct tw_tap *tap)
+{
+    while (tap->record_send < tap->record_next) {
+        const struct tw_tap_record *record = record_at(tap, tap->record_send);
+        if (record->offset > tap->send) {
+            return NULL;
+        }
+        tap->record_send++;
+        if (record->what != 0) {
+            return record;
+        }
+    }
+    return NULL;
+}
+
+// ---- bytes
+
+void tw_tap_print(struct tw_tap *tap, const uint8_t *bytes, size_t len, uint64_t time_us)
+{
+    if (len == 0) {
+        return;
+    }
+    stamp(tap, time_us);
+    size_t ring = tap->memory.ring_bytes;
+    uint64_t end = tap->next + len;
+    if (end - tap->first > ring) {
+        give_up(tap, end - ring);
+    }
+    size_t keep = len < ring ? len : ring;
+    uint64_t offset = end - keep;
+    bytes += len - keep;
+    tap->next = end;
+    while (keep > 0) {
+        size_t at = place_of(tap, offset);
+        size_t part = min_size(ring - at, keep);
+        memcpy(tap->memory.ring + at, bytes, part);
+        bytes += part;
+        offset += part;
+        keep -= part;
+    }
+}
+
+size_t tw_tap_copy_out(const struct tw_tap *tap, uint64_t offset, uint8_t *out, size_t room)
+{
+    size_t at = place_of(tap, offset);
+    size_t len = min_size(room, tap->next - offset);
+    len = min_size(len, tap->memory.ring_bytes - at);
+    if (tap->record_send < tap->record_next) {
+        len = min_size(len, record_at(tap, tap->record_send)->offset - offset);
+    }
+    memcpy(out, tap->memory.ring + at, len);
+    return len;
+}
+
+uint64_t tw_tap_time_at_send(const struct tw_tap *tap)
+{
+    if (tap->record_send > tap->record_first) {
+        return record_at(tap, tap->record_send - 1)->time_us;
+    }
+    return tap->base_time_us;
+}
