@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/core/registry.h"
+
+#include <string.h>
+
+#include "hal/drivers/drivers.h"
+
+struct entry {
+    const char *class_name;
+    const char *transport;
+    tw_driver_create *create;
+};
+
+static const struct entry entries[] = {
+#define TW_DRIVER(class_name, transport, create) {class_name, transport, create},
+#include "hal/drivers/registry.def"
+#undef TW_DRIVER
+};
+
+enum { ENTRIES = sizeof entries / sizeof entries[0] };
+
+// ---- transports
+
+static int open_serial(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
+{
+    return tw_io_serial_open(config->port, config->baud, out, err);
+}
+
+static int open_unix(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
+{
+    return tw_io_unix_open(config->path, out, err);
+}
+
+struct transport {
+    const char *name;
+    const char *key; // what must be configured
+    size_t key_at;   // where it stands in struct tw_device_config
+    int (*open)(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err);
+};
+
+static const struct transport transports[] = {
+    {"serial", "port", offsetof(struct tw_device_config, port), open_serial},
+    {"unix", "path", offsetof(struct tw_device_config, path), open_unix},
+    {"tcp", "path", offsetof(struct tw_device_config, path), open_unix}, // tillwire-relay's socket
+};
+
+static const struct transport *find_transport(const char *name)
+{
+    for (size_t i = 0; i < sizeof transports / sizeof transports[0]; i++) {
+        if (strcmp(transports[i].name, name) == 0) {
+            return &transports[i];
+        }
+    }
+    return NULL;
+}
+
+// ---- finding
+
+static int not_found(const struct tw_device_config *config, struct tw_error_text *err)
+{
+    char known[256] = "";
+    for (size_t i = 0; i < ENTRIES; i++) {
+        size_t used = strlen(known);
+        (void)snprintf(known + used, sizeof known - used, "%s%s over %s", i > 0 ? ", " : "",
+                       entries[i].class_name, entries[i].transport);
+    }
+    return tw_fail(err, TW_ERR_NOT_FOUND,
+                   "device %s: no driver for class %s over transport %s; there are: %s", config->name,
+                   config->class_name, config->transport, known);
+}
+
+static int check_key(const struct tw_device_config *config, struct tw_error_text *err)
+{
+    const struct transport *transport = find_transport(config->transport);
+    if (transport == NULL) {
+        return not_found(config, err);
+    }
+    const char *value;
+    memcpy(&value, (const char *)config + transport->key_at, sizeof value);
+    if (value == NULL) {
+        return tw_fail(err, TW_ERR_INVALID, "device %s: transport %s needs `%s`; add it", config->name,
+                       transport->name, transport->key);
+    }
+    return 0;
+}
+
+int tw_registry_find(const struct tw_device_config *config, tw_driver_create **out, struct tw_error_text *err)
+{
+    if (config->class_name == NULL || config->transport == NULL) {
+        return tw_fail(err, TW_ERR_INVALID, "device %s needs `class` and `transport`; add them",
+                       config->name);
+    }
+    for (size_t i = 0; i < ENTRIES; i++) {
+        if (strcmp(entries[i].class_name, config->class_name) == 0 &&
+            strcmp(entries[i].transport, config->transport) == 0) {
+            int outcome = check_key(config, err);
+            if (outcome == 0) {
+                *out = entries[i].create;
+            }
+            return outcome;
+        }
+    }
+    return not_found(config, err);
+}
+
+int tw_registry_open(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
+{
+    return find_transport(config->transport)->open(config, out, err);
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "hal/io/io.h"
+
+static int from_errno(void)
+{
+    switch (errno) {
+    case EAGAIN:
+    case EINTR:
+        return TW_ERR_AGAIN;
+    case EPIPE:
+    case ECONNRESET:
+    case ENXIO:
+    case ENODEV:
+    case EIO: // a terminal whose other end is gone
+        return TW_ERR_CLOSED;
+    default:
+        return TW_ERR_IO;
+    }
+}
+
+int tw_io_fd_read(struct tw_io *io, uint8_t *out, size_t cap, size_t *got)
+{
+    ssize_t len = read(io->fd, out, cap);
+    if (len < 0) {
+        return from_errno();
+    }
+    if (len == 0) {
+        return TW_ERR_CLOSED;
+    }
+    *got = (size_t)len;
+    return 0;
+}
+
+int tw_io_fd_write(struct tw_io *io, struct tw_slice bytes, size_t *put)
+{
+    // MSG_NOSIGNAL where it is a socket; a terminal raises no SIGPIPE.
+    ssize_t len = send(io->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+    if (len < 0 && errno == ENOTSOCK) {
+        len = write(io->fd, bytes.ptr, bytes.len);
+    }
+    if (len < 0) {
+        return from_errno();
+    }
+    *put = (size_t)len;
+    return 0;
+}
