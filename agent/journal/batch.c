@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/journal/batch.h"
+
+struct tw_batch *tw_batch_new(void)
+{
+    struct tw_batch *batch = calloc(1, sizeof *batch);
+    if (batch != NULL) {
+        batch->sale = TW_NO_SALE;
+    }
+    return batch;
+}
+
+void tw_batch_free(struct tw_batch *batch)
+{
+    if (batch == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        tw_buf_free(&batch->events[i].made);
+    }
+    free(batch->events);
+    tw_buf_free(&batch->text);
+    free(batch);
+}
+
+static void wrong(struct tw_batch *batch, int error)
+{
+    if (batch->error == TW_OK) {
+        batch->error = error;
+    }
+}
+
+static struct tw_span keep(struct tw_batch *batch, struct tw_slice bytes)
+{
+    struct tw_span span = {batch->text.len, bytes.len};
+    tw_buf_add(&batch->text, bytes.ptr, bytes.len);
+    if (tw_buf_status(&batch->text) != TW_OK) {
+        wrong(batch, TW_ERR_NOMEM);
+        span = (struct tw_span){0, 0};
+    }
+    return span;
+}
+
+// Text that must be there and not be longer than `max`.
+static struct tw_span keep_text(struct tw_batch *batch, const char *text, size_t max)
+{
+    struct tw_slice slice = tw_slice_of(text);
+    if (slice.len == 0 || slice.len > max) {
+        wrong(batch, TW_ERR_INVALID);
+    }
+    return keep(batch, slice);
+}
+
+void tw_batch_time(struct tw_batch *batch, const struct tw_clock *clock)
+{
+    if (batch->timed || strlen(clock->boot) != 36) {
+        wrong(batch, TW_ERR_INVALID);
+    }
+    batch->timed = true;
+    batch->time_ms = clock->wall_ms(clock);
+    batch->monotonic_ms = clock->monotonic_ms(clock);
+    batch->clock = clock->trust(clock);
+    memcpy(batch->boot, clock->boot, sizeof batch->boot);
+}
+
+static struct tw_batch_event *new_event(struct tw_batch *batch)
+{
+    if (batch->count == batch->cap) {
+        size_t cap = batch->cap == 0 ? 2 : batch->cap * 2;
+        struct tw_batch_event *grown = realloc(batch->events, cap * sizeof *grown);
+        if (grown == NULL) {
+            wrong(batch, TW_ERR_NOMEM);
+            return NULL;
+        }
+        batch->events = grown;
+        batch->cap = cap;
+    }
+    struct tw_batch_event *event = &batch->events[batch->count++];
+    *event = (struct tw_batch_event){0};
+    return event;
+}
+
+void tw_batch_event(struct tw_batch *batch, enum tw_event_type type, const char *subject,
+                    struct tw_slice data)
+{
+    bool object = data.len >= 2 && data.ptr[0] == '{' && data.ptr[data.len - 1] == '}';
+    if (!object || tw_event_type_name(type) == NULL) {
+        wrong(batch, TW_ERR_INVALID);
+    }
+    struct tw_batch_event *event = new_event(batch);
+    if (event != NULL) {
+        event->type = type;
+        event->subject = keep_text(batch, subject, TW_SUBJECT_MAX_BYTES);
+        event->data = keep(batch, data);
+        event->marked = batch->sale != TW_NO_SALE &&
+                        memmem(data.ptr, data.len, TW_BATCH_SALE_ID, strlen(TW_BATCH_SALE_ID)) != NULL;
+    }
+}
+
+void tw_batch_sale(struct tw_batch *batch, enum tw_event_type type, const char *key, const char *subject,
+                   struct tw_slice data)
+{
+    if (batch->sale != TW_NO_SALE) {
+        wrong(batch, TW_ERR_INVALID);
+    }
+    tw_batch_event(batch, type, subject, data);
+    batch->sale_key = keep_text(batch, key, TW_SUBJECT_MAX_BYTES);
+    if (batch->count > 0) {
+        batch->sale = batch->count - 1;
+    }
+}
+
+void tw_batch_idempotency(struct tw_batch *batch, const char *key, const uint8_t body_sha256[32])
+{
+    if (batch->has_request) {
+        wrong(batch, TW_ERR_INVALID);
+    }
+    batch->has_request = true;
+    tw_seal_sha256(tw_slice_of(key), batch->request_key);
+    memcpy(batch->request_body, body_sha256, sizeof batch->request_body);
+}
+
+void tw_batch_tap(struct tw_batch *batch, const char *device, const uint8_t boot[16], uint64_t offset,
+                  struct tw_slice state)
+{
+    if (batch->has_tap || state.len > sizeof((struct tw_journal_tap *)0)->state) {
+        wrong(batch, TW_ERR_INVALID);
+    }
+    batch->has_tap = true;
+    batch->tap_device = keep_text(batch, device, TW_NAME_MAX_BYTES);
+    memcpy(batch->tap_boot, boot, sizeof batch->tap_boot);
+    batch->tap_offset = offset;
+    batch->tap_state = keep(batch, state);
+}
+
+void tw_batch_lane(struct tw_batch *batch, const char *workstation, struct tw_slice state)
+{
+    if (batch->has_lane) {
+        wrong(batch, TW_ERR_INVALID);
+    }
+    batch->has_lane = true;
+    batch->lane_name = keep_text(batch, workstation, TW_NAME_MAX_BYTES);
+    batch->lane_state = keep(batch, state);
+}
+
+int tw_batch_check(const struct tw_batch *batch)
+{
+    if (batch->error == TW_OK && !batch->timed) {
+        return TW_ERR_INVALID;
+    }
+    return batch->error;
+}
+
+struct tw_slice tw_batch_text(const struct tw_batch *batch, struct tw_span span)
+{
+    return span.len == 0 ? tw_slice_make(NULL, 0) : tw_slice_make(batch->text.ptr + span.at, span.len);
+}
+
+struct tw_event_row tw_batch_row(const struct tw_batch *batch, size_t index)
+{
+    const struct tw_batch_event *event = &batch->events[index];
+    struct tw_event_row row = {
+        .sequence = event->sequence,
+        .type = event->type,
+        .subject = tw_batch_text(batch, event->subject),
+        .data = event->made.len > 0 ? tw_buf_slice(&event->made) : tw_batch_text(batch, event->data),
+        .time_ms = batch->time_ms,
+        .recorded_ms = batch->recorded_ms,
+        .monotonic_ms = batch->monotonic_ms,
+        .clock = batch->clock,
+        .boot = batch->boot,
+    };
+    memcpy(row.id, event->id, sizeof row.id);
+    return row;
+}
+
+void tw_batch_unwrite(struct tw_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->events[i].written = false;
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/journal/mailbox.h"
+
+#include <time.h>
+
+int64_t tw_mailbox_now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int tw_mailbox_init(struct tw_mailbox *mailbox)
+{
+    *mailbox = (struct tw_mailbox){.last = NULL};
+    mailbox->last = &mailbox->first;
+    pthread_condattr_t monotonic;
+    if (pthread_condattr_init(&monotonic) != 0) {
+        return TW_ERR_NOMEM;
+    }
+    bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
+              pthread_mutex_init(&mailbox->mutex, NULL) == 0 &&
+              pthread_cond_init(&mailbox->filled, &monotonic) == 0 &&
+              pthread_cond_init(&mailbox->answered, NULL) == 0;
+    (void)pthread_condattr_destroy(&monotonic);
+    return ok ? TW_OK : TW_ERR_NOMEM;
+}
+
+void tw_mailbox_destroy(struct tw_mailbox *mailbox)
+{
+    while (mailbox->first != NULL) {
+        struct tw_op *op = mailbox->first;
+        mailbox->first = op->next;
+        tw_op_free(op);
+    }
+    (void)pthread_cond_destroy(&mailbox->answered);
+    (void)pthread_cond_destroy(&mailbox->filled);
+    (void)pthread_mutex_destroy(&mailbox->mutex);
+}
+
+struct tw_op *tw_op_new(enum tw_op_kind kind, void *ctx)
+{
+    struct tw_op *op = calloc(1, sizeof *op);
+    if (op != NULL) {
+        op->kind = kind;
+        op->ctx = ctx;
+    }
+    return op;
+}
+
+void tw_op_free(struct tw_op *op)
+{
+    if (op != NULL) {
+        tw_batch_free(op->batch);
+        free(op->reason);
+        free(op);
+    }
+}
+
+// With the mutex held.
+static int append(struct tw_mailbox *mailbox, struct tw_op *op)
+{
+    if (mailbox->stop) {
+        return TW_ERR_CLOSED;
+    }
+    // Counted apart: a flood of batches must not keep acknowledgements out, which make room.
+    size_t *count = op->kind == TW_OP_BATCH ? &mailbox->batches : &mailbox->others;
+    if (*count >= TW_MAILBOX_MAX || op->bytes > TW_MAILBOX_MAX_BYTES - mailbox->bytes) {
+        return TW_ERR_FULL;
+    }
+    if (op->kind != TW_OP_ACKNOWLEDGE) {
+        mailbox->urgent++;
+    } else if (mailbox->due_ms == 0) {
+        mailbox->due_ms = tw_mailbox_now_ms() + TW_ACK_DELAY_MS;
+    }
+    op->next = NULL;
+    *mailbox->last = op;
+    mailbox->last = &op->next;
+    ++*count;
+    mailbox->bytes += op->bytes;
+    (void)pthread_cond_signal(&mailbox->filled);
+    return TW_OK;
+}
+
+int tw_mailbox_put(struct tw_mailbox *mailbox, struct tw_op *op)
+{
+    (void)pthread_mutex_lock(&mailbox->mutex);
+    int rc = append(mailbox, op);
+    (void)pthread_mutex_unlock(&mailbox->mutex);
+    if (rc != TW_OK) {
+        tw_op_free(op);
+    }
+    return rc;
+}
+
+int tw_mailbox_ask(struct tw_mailbox *mailbox, struct tw_op *op)
+{
+    (void)pthread_mutex_lock(&mailbox->mutex);
+    int rc = append(mailbox, op);
+    while (rc == TW_OK && !op->answered) {
+        (void)pthread_cond_wait(&mailbox->answered, &mailbox->mutex);
+    }
+    (void)pthread_mutex_unlock(&mailbox->mutex);
+    return rc == TW_OK ? op->answer : rc;
+}
+
+void tw_mailbox_answer(struct tw_mailbox *mailbox, struct tw_op *op, int answer)
+{
+    (void)pthread_mutex_lock(&mailbox->mutex);
+    op->answer = answer;
+    op->answered = true;
+    (void)pthread_cond_broadcast(&mailbox->answered);
+    (void)pthread_mutex_unlock(&mailbox->mutex);
+}
+
+void tw_mailbox_read(struct tw_mailbox *mailbox, const struct tw_read_request *read)
+{
+    (void)pthread_mutex_lock(&mailbox->mutex);
+    mailbox->read = *read;
+    (void)pthread_cond_signal(&mailbox->filled);
+    (void)pthread_mutex_unlock(&mailbox->mutex);
+}
+
+void tw_mailbox_stop(struct tw_mailbox *mailbox)
+{
+    (void)pthread_mutex_lock(&mailbox->mutex);
+    mailbox->stop = true;
+    (void)pthread_cond_signal(&mailbox->filled);
+    (void)pthread_mutex_unlock(&mailbox->mutex);
+}
+
+static bool has_work(const struct tw_mailbox *mailbox)
+{
+    return mailbox->urgent > 0 || mailbox->read.rows != NULL || mailbox->stop;
+}
+
+// Sleeps once; false when the time has come.
+static bool sleep_until(struct tw_mailbox *mailbox, int64_t until_ms)
+{
+    if (mailbox->due_ms != 0 && (until_ms == 0 || mailbox->due_ms < until_ms)) {
+        until_ms = mailbox->due_ms;
+    }
+    if (until_ms == 0) {
+        (void)pthread_cond_wait(&mailbox->filled, &mailbox->mutex);
+        return true;
+    }
+    const struct timespec at = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    return pthread_cond_timedwait(&mailbox->filled, &mailbox->mutex, &at) == 0;
+}
+
+bool tw_mailbox_take(struct tw_mailbox *mailbox, int64_t until_ms, struct tw_mail *mail)
+{
+    (void)pthread_mutex_lock(&mailbox->mutex);
+    bool in_time = true;
+    while (!has_work(mailbox) && in_time) {
+        in_time = sleep_until(mailbox, until_ms);
+    }
+    *mail = (struct tw_mail){.read = mailbox->read, .stop = mailbox->stop};
+    mailbox->read.rows = NULL;
+    // A read request alone does not hurry acknowledgements.
+    bool due = mailbox->due_ms != 0 && tw_mailbox_now_ms() >= mailbox->due_ms;
+    if (mailbox->urgent > 0 || mailbox->stop || due) {
+        mail->ops = mailbox->first;
+        mailbox->first = NULL;
+        mailbox->last = &mailbox->first;
+        mailbox->batches = mailbox->others = mailbox->bytes = mailbox->urgent = 0;
+        mailbox->due_ms = 0;
+    }
+    (void)pthread_mutex_unlock(&mailbox->mutex);
+    return mail->ops != NULL || mail->read.rows != NULL || mail->stop;
+}

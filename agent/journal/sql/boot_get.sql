@@ -1,0 +1,1 @@
+SELECT id FROM boots WHERE boot = ?1

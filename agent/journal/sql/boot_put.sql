@@ -1,0 +1,1 @@
+INSERT INTO boots (boot) VALUES (?1) RETURNING id

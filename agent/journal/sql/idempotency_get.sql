@@ -1,0 +1,1 @@
+SELECT body, id FROM idempotency WHERE key = ?1

@@ -1,0 +1,1 @@
+SELECT state FROM lane WHERE workstation = ?1

@@ -1,0 +1,1 @@
+INSERT OR REPLACE INTO lane (workstation, state) VALUES (?1, ?2)

@@ -1,0 +1,4 @@
+CREATE TABLE lane (
+    workstation TEXT PRIMARY KEY,
+    state BLOB NOT NULL
+) STRICT, WITHOUT ROWID

@@ -1,0 +1,1 @@
+SELECT type, dead, length(data) FROM outbox WHERE sequence = ?1

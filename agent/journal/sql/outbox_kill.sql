@@ -1,0 +1,1 @@
+UPDATE outbox SET dead = 1 WHERE sequence = ?1

@@ -1,0 +1,1 @@
+SELECT sequence, id FROM outbox ORDER BY sequence DESC LIMIT 1

@@ -1,0 +1,1 @@
+UPDATE outbox SET sequence = ?2 WHERE sequence = ?1

@@ -1,0 +1,1 @@
+SELECT boot, position, state FROM tap WHERE device = ?1

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/fakes/desk_world.h"
+
+struct tw_fake_answer {
+    struct tw_lane *lane;
+    tw_lane_done_fn *done;
+    tw_lane_member_fn *member_done;
+    void *ctx;
+};
+
+static void answer(void *ctx)
+{
+    struct tw_fake_answer *pending = ctx;
+    const struct tw_lane *lane = pending->lane;
+    if (pending->done != NULL) {
+        const struct tw_lane_answer result = {
+            .error = lane->error,
+            .outcome = lane->outcome,
+            .id = "018f0000-0000-7000-8000-000000000001",
+            .transaction_id = "0042/07/2026-11-22/1",
+        };
+        pending->done(pending->ctx, &result);
+    } else {
+        const struct tw_lane_member result = {
+            .error = lane->error, .member = lane->member, .age_s = lane->age_s};
+        pending->member_done(pending->ctx, &result);
+    }
+    free(pending);
+}
+
+static void later(struct tw_lane *lane, tw_lane_done_fn *done, tw_lane_member_fn *member_done, void *ctx)
+{
+    struct tw_fake_answer *pending = calloc(1, sizeof *pending);
+    if (pending == NULL) {
+        abort();
+    }
+    *pending = (struct tw_fake_answer){lane, done, member_done, ctx};
+    if (lane->silent) {
+        lane->held = pending;
+        return;
+    }
+    if (tw_loop_post(lane->loop, answer, pending) != TW_OK) {
+        abort();
+    }
+}
+
+void tw_fake_lane_answer(struct tw_lane *lane)
+{
+    struct tw_fake_answer *held = lane->held;
+    lane->held = NULL;
+    if (held != NULL) {
+        answer(held);
+    }
+}
+
+static void copy(char *to, size_t size, const char *from)
+{
+    (void)snprintf(to, size, "%s", from != NULL ? from : "");
+}
+
+void tw_lane_sale(struct tw_lane *lane, struct tw_sale *sale, const char *idempotency_key,
+                  struct tw_slice body, tw_lane_done_fn *done, void *ctx)
+{
+    (void)body;
+    lane->sales++;
+    lane->total_minor = sale->total.minor;
+    copy(lane->idempotency_key, sizeof lane->idempotency_key, idempotency_key);
+    tw_sale_free(sale);
+    later(lane, done, NULL, ctx);
+}
+
+void tw_lane_scan(struct tw_lane *lane, const char *device, const char *workstation, struct tw_slice code,
+                  tw_lane_done_fn *done, void *ctx)
+{
+    lane->scans++;
+    copy(lane->device, sizeof lane->device, device);
+    copy(lane->workstation, sizeof lane->workstation, workstation);
+    (void)snprintf(lane->code, sizeof lane->code, "%.*s", (int)code.len, (const char *)code.ptr);
+    later(lane, done, NULL, ctx);
+}
+
+void tw_lane_lookup(struct tw_lane *lane, struct tw_slice card, const struct tw_lane_asker *asker,
+                    tw_lane_member_fn *done, void *ctx)
+{
+    (void)card;
+    lane->lookups++;
+    copy(lane->by, sizeof lane->by, asker->by);
+    copy(lane->via, sizeof lane->via, asker->via);
+    later(lane, NULL, done, ctx);
+}
+
+void tw_lane_devices(const struct tw_lane *lane, struct tw_buf *out)
+{
+    tw_buf_add_text(out, lane->devices != NULL ? lane->devices : "[]");
+}
+
+void tw_journal_stats(struct tw_journal *journal, struct tw_journal_stats *out)
+{
+    *out = journal->stats;
+}
+
+void tw_members_stats(struct tw_members *members, struct tw_members_stats *out)
+{
+    *out = members->stats;
+}
+
+void tw_uplink_status(struct tw_uplink *uplink, struct tw_uplink_status *out)
+{
+    *out = uplink->status;
+}

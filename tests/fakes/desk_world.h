@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The agent around the desk, as far as the desk can see it: the functions of lane.h, journal.h, member.h and
+// uplink.h that it calls, answering what a test wants. Answers come one turn of the loop later, as from
+// the real lane. Linked instead of those parts.
+//
+// Threading: the loop thread. Memory: the test owns the world. Time: none. Errors: those a test asks for.
+#ifndef TW_FAKE_DESK_WORLD_H
+#define TW_FAKE_DESK_WORLD_H
+
+#include "tillwire/desk.h"
+
+struct tw_lane { // what the fake lane answers, and what it was asked
+    struct tw_loop *loop;
+    int error;
+    enum tw_outcome outcome;
+    struct tw_member member;
+    int64_t age_s;
+    bool silent;                 // holds its answer until tw_fake_lane_answer
+    struct tw_fake_answer *held; // the newest of those
+    unsigned sales, scans, lookups;
+    char idempotency_key[64], device[64], workstation[64], code[64], by[64], via[16];
+    int64_t total_minor;
+    const char *devices; // JSON array
+};
+
+struct tw_journal {
+    struct tw_journal_stats stats;
+};
+
+struct tw_members {
+    struct tw_members_stats stats;
+};
+
+struct tw_uplink {
+    struct tw_uplink_status status;
+};
+
+// Gives the held answer now.
+void tw_fake_lane_answer(struct tw_lane *lane);
+
+#endif

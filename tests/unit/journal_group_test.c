@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Batches that share a commit: many callers, one that fails, too many, wrong ones.
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "tests/fakes/journal_rig.h"
+
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
+static int set_up(void **state)
+{
+    struct rig *rig = calloc(1, sizeof *rig);
+    assert_non_null(rig);
+    rig_start(rig);
+    *state = rig;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    rig_stop(*state);
+    free(*state);
+    return 0;
+}
+
+enum { CALLERS = 64, EACH = 20 };
+
+struct caller {
+    struct rig *rig;
+    uint8_t ids[EACH][16];
+    int failed;
+};
+
+static void *call(void *arg)
+{
+    struct caller *caller = arg;
+    for (int i = 0; i < EACH; i++) {
+        struct tw_batch *batch = tw_batch_new();
+        tw_batch_time(batch, &caller->rig->clock.clock);
+        tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa", tw_slice_of("{\"n\":1}"));
+        struct tw_journal_result result = rig_submit(caller->rig, batch);
+        caller->failed += result.error != TW_OK;
+        memcpy(caller->ids[i], result.id, sizeof result.id);
+    }
+    return NULL;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, 16);
+}
+
+static void callers_share_commits(void **state)
+{
+    struct rig *rig = *state;
+    rig_open(rig);
+    struct caller *callers = calloc(CALLERS, sizeof *callers);
+    assert_non_null(callers);
+    pthread_t threads[CALLERS];
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i].rig = rig;
+        assert_int_equal(pthread_create(&threads[i], NULL, call, &callers[i]), 0);
+    }
+    uint8_t(*ids)[16] = calloc(CALLERS * EACH, sizeof *ids);
+    assert_non_null(ids);
+    for (int i = 0; i < CALLERS; i++) {
+        (void)pthread_join(threads[i], NULL);
+        assert_int_equal(callers[i].failed, 0);
+        memcpy(ids[i * EACH], callers[i].ids, sizeof callers[i].ids);
+    }
+    qsort(ids, CALLERS * EACH, sizeof *ids, compare_ids);
+    struct tw_rows *rows = rig_read_for(rig, 1, CALLERS * EACH, 20000);
+    struct tw_journal_stats stats = rig_stats(rig);
+    assert_int_equal(stats.events, CALLERS * EACH);
+    assert_true(stats.commits < CALLERS * EACH / 2);
+    uint64_t got = 0;
+    while (got < CALLERS * EACH) {
+        rig_check_chain(rows, NULL);
+        for (size_t i = 0; i < rows->count; i++) {
+            char text[37];
+            uint8_t id[16];
+            rig_attribute(rows->rows[i].bytes, "id", text, sizeof text);
+            assert_int_equal(tw_uuid_parse(text, id), TW_OK);
+            assert_memory_equal(id, ids[got], sizeof id); // ids are made in the order of the sequence
+            got++;
+        }
+        tw_rows_free(rows);
+        rows = got < CALLERS * EACH ? rig_read(rig, got + 1) : NULL;
+    }
+    free(ids);
+    free(callers);
+}
+
+struct hold {
+    sem_t held, release;
+};
+
+static void hold_writer(void *ctx, const struct tw_journal_result *result)
+{
+    (void)result;
+    struct hold *hold = ctx;
+    (void)sem_post(&hold->held);
+    (void)sem_wait(&hold->release);
+}
+
+static void take_result(void *ctx, const struct tw_journal_result *result)
+{
+    *(struct tw_journal_result *)ctx = *result;
+}
+
+static void begin_hold(struct rig *rig, struct hold *hold)
+{
+    (void)sem_init(&hold->held, 0, 0);
+    (void)sem_init(&hold->release, 0, 0);
+    assert_int_equal(tw_journal_submit(rig->journal, rig_batch(rig), hold_writer, hold), TW_OK);
+    (void)sem_wait(&hold->held);
+}
+
+// One batch of a group fails; the others of the same commit are written.
+static void one_that_fails_fails_alone(void **state)
+{
+    struct rig *rig = *state;
+    rig_open(rig);
+    char *large = malloc(TW_EVENT_MAX_BYTES + 1);
+    assert_non_null(large);
+    memset(large, ' ', TW_EVENT_MAX_BYTES);
+    large[0] = '{';
+    large[TW_EVENT_MAX_BYTES - 1] = '}';
+    struct hold hold;
+    begin_hold(rig, &hold);
+    uint64_t commits = rig_stats(rig).commits;
+    struct tw_journal_result results[5];
+    const uint8_t boot[16] = {7};
+    for (int i = 0; i < 5; i++) {
+        struct tw_batch *batch = rig_batch(rig);
+        tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa", tw_slice_of("{}"));
+        if (i == 2) {
+            tw_batch_tap(batch, "printer", boot, 77, tw_slice_of("x"));
+            tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa",
+                           tw_slice_make(large, TW_EVENT_MAX_BYTES));
+        }
+        results[i].error = 1;
+        assert_int_equal(tw_journal_submit(rig->journal, batch, take_result, &results[i]), TW_OK);
+    }
+    (void)sem_post(&hold.release);
+    rig_add(rig, 9, NULL);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(results[i].error, i == 2 ? TW_ERR_TOO_LARGE : TW_OK);
+    }
+    assert_in_range(rig_stats(rig).commits - commits, 1, 2);
+    struct tw_journal_tap tap;
+    assert_int_equal(tw_journal_tap(rig->journal, "printer", &tap), TW_OK);
+    assert_false(tap.known);
+    struct tw_rows *rows = rig_read(rig, 1);
+    assert_int_equal(rows->count, 5);
+    rig_check_chain(rows, ZEROS);
+    tw_rows_free(rows);
+    free(large);
+}
+
+static void too_much_waiting_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    rig_open(rig);
+    struct hold hold;
+    begin_hold(rig, &hold);
+    int taken = 0;
+    int rc = TW_OK;
+    while (rc == TW_OK && taken < 5000) {
+        struct tw_batch *batch = rig_batch(rig);
+        tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa", tw_slice_of("{}"));
+        rc = tw_journal_submit(rig->journal, batch, NULL, NULL);
+        taken += rc == TW_OK;
+    }
+    assert_int_equal(rc, TW_ERR_FULL);
+    assert_int_equal(taken, 1024);
+    (void)sem_post(&hold.release);
+    rig_reopen(rig); // closing commits what was submitted
+    assert_int_equal(rig_stats(rig).queued_events, taken);
+}
+
+static void wrong_batches_are_refused(void **state)
+{
+    struct rig *rig = *state;
+    rig_open(rig);
+    struct tw_batch *untimed = tw_batch_new();
+    tw_batch_event(untimed, TW_EVENT_LOYALTY_SCANNED, "v1:aa", tw_slice_of("{}"));
+    assert_int_equal(rig_submit(rig, untimed).error, TW_ERR_INVALID);
+    struct tw_batch *text = rig_batch(rig);
+    tw_batch_event(text, TW_EVENT_LOYALTY_SCANNED, "v1:aa", tw_slice_of("\"text\""));
+    assert_int_equal(rig_submit(rig, text).error, TW_ERR_INVALID);
+    struct tw_batch *nobody = rig_batch(rig);
+    tw_batch_event(nobody, TW_EVENT_LOYALTY_SCANNED, "", tw_slice_of("{}"));
+    assert_int_equal(rig_submit(rig, nobody).error, TW_ERR_INVALID);
+    struct tw_batch *twice = rig_batch(rig);
+    tw_batch_sale(twice, TW_EVENT_SALE_COMPLETED, "k", "k", tw_slice_of("{}"));
+    tw_batch_sale(twice, TW_EVENT_SALE_COMPLETED, "l", "l", tw_slice_of("{}"));
+    assert_int_equal(rig_submit(rig, twice).error, TW_ERR_INVALID);
+    assert_int_equal(rig_stats(rig).next_sequence, 1);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(callers_share_commits),
+        T(one_that_fails_fails_alone),
+        T(too_much_waiting_is_refused),
+        T(wrong_batches_are_refused),
+    };
+    return cmocka_run_group_tests_name("journal_group", tests, NULL, NULL);
+}

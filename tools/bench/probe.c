@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the agent's libraries cost by themselves: links what tillwired links, initialises each as
+// tillwired does, and waits to be measured (footprint.py). It prints "ready" when it is.
+#include <cyaml/cyaml.h>
+#include <jansson.h>
+#include <libserialport.h>
+#include <mbedtls/ctr_drbg.h>
+#include <mbedtls/entropy.h>
+#include <microhttpd.h>
+#include <mosquitto.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+static int start_libraries(void)
+{
+    static mbedtls_entropy_context entropy;
+    static mbedtls_ctr_drbg_context random;
+    mbedtls_entropy_init(&entropy);
+    mbedtls_ctr_drbg_init(&random);
+    int failed = mbedtls_ctr_drbg_seed(&random, mbedtls_entropy_func, &entropy, NULL, 0);
+    failed |= sqlite3_initialize();
+    failed |= mosquitto_lib_init();
+    failed |= uv_default_loop() == NULL;
+    return failed;
+}
+
+// A reference to each library that has nothing to initialise, so that it is linked.
+static int use_the_others(void)
+{
+    uint32_t unicode = 0;
+    json_decref(json_object());
+    return pcre2_config(PCRE2_CONFIG_UNICODE, &unicode) < 0 || cyaml_version_str == NULL ||
+           MHD_get_version() == NULL || sp_get_lib_version_string() == NULL || sd_notify(0, "") < 0;
+}
+
+int main(void)
+{
+    if (start_libraries() != 0 || use_the_others() != 0) {
+        (void)fprintf(stderr, "probe: a library did not start\n");
+        return 1;
+    }
+    (void)puts("ready");
+    (void)fflush(stdout);
+    for (;;) {
+        (void)pause();
+    }
+}
