@@ -3,6 +3,7 @@
 
 #include "agent/journal/gap.h"
 #include "agent/journal/keys.h"
+#include "agent/journal/room.h"
 #include "journal_sql.h"
 
 struct tw_store {
@@ -11,6 +12,7 @@ struct tw_store {
     struct tw_db *db;
     struct tw_outbox *outbox;
     struct tw_keys keys;
+    struct tw_room room;
     char *source;
     struct tw_outbox_state committed; // outside of a group: the current one
     int broken;                       // why SQLite gave the running transaction up; 0: it did not
@@ -88,9 +90,13 @@ int tw_store_open(const struct tw_journal_options *options, struct tw_store **ou
     store->source = source;
     store->clock = options->clock;
     store->merge = options->merge;
-    int rc = open_db(store, options->path, err);
+    store->room.max_bytes = options->max_bytes;
+    store->room.reserve_bytes = options->reserve_bytes;
+    store->room.path = strdup(options->path);
+    int rc = store->room.path != NULL ? open_db(store, options->path, err) : TW_ERR_NOMEM;
     if (rc == TW_OK) {
         store->keys.db = store->db;
+        store->room.db = store->db;
         rc = open_identity(store, options, err);
     }
     if (rc != TW_OK) {
@@ -123,6 +129,7 @@ void tw_store_close(struct tw_store *store)
     tw_outbox_free(store->outbox);
     tw_db_close(store->db);
     free(store->source);
+    free(store->room.path);
     free(store);
 }
 
@@ -338,7 +345,8 @@ void tw_store_batch(struct tw_store *store, struct tw_batch *batch, struct tw_jo
     struct tw_outbox_state before;
     *result = (struct tw_journal_result){0};
     batch->recorded_ms = store->clock->wall_ms(store->clock);
-    int rc = part_begin(store, &before);
+    bool full = tw_room_is_full(&store->room, store->clock->monotonic_ms(store->clock));
+    int rc = full ? TW_ERR_FULL : part_begin(store, &before);
     if (rc == TW_OK) {
         rc = part_end(store, &before, write_batch(store, batch, result));
     }

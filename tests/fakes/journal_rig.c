@@ -60,6 +60,8 @@ int rig_try_open(struct rig *rig, const char *source, struct tw_error_text *err)
         .merge = rig_merge,
         .on_commit = rig->on_commit,
         .ctx = rig->ctx,
+        .max_bytes = rig->max_bytes,
+        .reserve_bytes = rig->reserve_bytes,
     };
     return tw_journal_open(&options, &rig->journal, err);
 }

@@ -28,6 +28,7 @@ struct rig {
     struct tw_journal *journal;
     tw_journal_commit_fn *on_commit;
     void *ctx;
+    uint64_t max_bytes, reserve_bytes; // as in struct tw_journal_options
 };
 
 void rig_start(struct rig *rig); // makes the folder, opens nothing

@@ -354,11 +354,55 @@ static void a_long_backlog_keeps_its_chain(void **state)
     assert_int_equal(rig_stats(rig).queued_bytes, (count - 250) * 7);
 }
 
+// Adds events until one is refused; gives how many were taken.
+static int fill(struct rig *rig)
+{
+    for (int n = 0; n < 10000; n++) {
+        struct tw_batch *batch = rig_batch(rig);
+        char data[600];
+        (void)snprintf(data, sizeof data, "{\"n\":\"%0550d\"}", n);
+        tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "s", tw_slice_of(data));
+        rig->clock.monotonic_ms += 1000;
+        struct tw_journal_result result = rig_submit(rig, batch);
+        if (result.error != TW_OK) {
+            assert_int_equal(result.error, TW_ERR_FULL);
+            return n;
+        }
+    }
+    fail_msg("the journal took more than its limit");
+    return 0;
+}
+
+// P7: at its limit the journal refuses what is new, keeps what it has, and takes again once there is
+// room.
+static void P7_a_full_journal_refuses_and_keeps(void **state)
+{
+    struct rig *rig = *state;
+    rig->max_bytes = 512 * 1024;
+    rig_open(rig);
+    int taken = fill(rig);
+    assert_true(taken > 100 && taken < 1000);
+    assert_int_equal(rig_stats(rig).queued_events, taken);
+    rig_ack(rig, (uint64_t)taken);
+    assert_true(fill(rig) > 100);
+}
+
+static void P7_the_disk_reserve_is_left_alone(void **state)
+{
+    struct rig *rig = *state;
+    rig->reserve_bytes = UINT64_MAX;
+    rig_open(rig);
+    assert_int_equal(fill(rig), 0);
+    assert_int_equal(rig_stats(rig).queued_events, 0);
+}
+
 int main(void)
 {
     sync_vfs_install();
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        T(P7_a_full_journal_refuses_and_keeps),
+        T(P7_the_disk_reserve_is_left_alone),
         T(P3_a_resend_is_byte_identical),
         T(P4_sequences_are_contiguous_over_restarts),
         T(P4_an_acknowledgement_after_a_restart_keeps_the_chain),
