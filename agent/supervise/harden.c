@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// P6: what passes through this process' memory stays out of core files and swap.
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tillwire/supervise.h"
+
+// Under a finite RLIMIT_MEMLOCK, MCL_FUTURE would make a later mmap (a thread's stack) fail, so it is
+// only asked for where nothing can run out: mlock(2), "Limits and permissions".
+static bool may_lock_all(void)
+{
+    struct rlimit limit = {0};
+    if (geteuid() == 0) {
+        return true;
+    }
+    return getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY;
+}
+
+int tw_supervise_harden(struct tw_error_text *err)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    const struct rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) != 0) {
+        return tw_fail(err, TW_ERR_REFUSED,
+                       "core dumps could not be switched off (%s): check LimitCORE=", strerror(errno));
+    }
+    // MCL_ONFAULT: pages are locked as they are touched, so locking costs no memory by itself.
+    if (!may_lock_all() || mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
+        return tw_fail(err, TW_ERR_REFUSED,
+                       "memory may reach swap: allow locking it with LimitMEMLOCK=infinity, or use encrypted "
+                       "or no swap");
+    }
+    return TW_OK;
+}
