@@ -1,0 +1,1 @@
+SELECT count(*) FROM staged WHERE key NOT IN (SELECT key FROM member)

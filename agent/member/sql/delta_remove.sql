@@ -1,0 +1,1 @@
+DELETE FROM member WHERE key IN (SELECT key FROM staged_gone) RETURNING 1

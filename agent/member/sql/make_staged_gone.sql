@@ -1,0 +1,3 @@
+CREATE TABLE staged_gone (
+    key BLOB PRIMARY KEY
+) STRICT, WITHOUT ROWID

@@ -1,0 +1,3 @@
+CREATE TABLE staged_page (
+    page INTEGER PRIMARY KEY
+) STRICT

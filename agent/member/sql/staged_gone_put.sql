@@ -1,0 +1,1 @@
+INSERT OR IGNORE INTO staged_gone (key) VALUES (?1)

@@ -1,0 +1,1 @@
+INSERT OR IGNORE INTO staged_page (page) VALUES (?1)
