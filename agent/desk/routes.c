@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/desk/routes.h"
+
+static const struct tw_route routes[] = {
+    {"/v1/sales", "POST", tw_desk_sales},
+    {"/v1/scans", "POST", tw_desk_scans},
+    {"/v1/members/lookup", "POST", tw_desk_lookup},
+    {"/v1/status", "GET", tw_desk_status},
+    {"/v1/events", "GET", tw_desk_events},
+    {"/metrics", "GET", tw_desk_metrics},
+    {"/healthz", "GET", tw_desk_health},
+};
+
+const struct tw_route *tw_route_find(const char *path)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (strcmp(routes[i].path, path) == 0) {
+            return &routes[i];
+        }
+    }
+    return NULL;
+}
+
+bool tw_route_takes(const struct tw_route *route, const char *method)
+{
+    return strcmp(route->method, method) == 0 ||
+           (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+const char *tw_route_allow(const struct tw_route *route)
+{
+    return strcmp(route->method, "GET") == 0 ? "GET, HEAD" : route->method;
+}

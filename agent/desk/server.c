@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/desk/server.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "agent/desk/access.h"
+#include "agent/desk/routes.h"
+
+#define POOL_BYTES (16 * 1024) // a connection's headers and its share of a body
+#define IDLE_S     30          // a client that sends nothing for so long is gone
+
+struct tw_server {
+    struct tw_desk *desk;
+    const char *listen;
+    struct MHD_Daemon *daemon;
+    struct tw_watch *watch;
+    struct tw_timer *timer;
+    struct tw_request *requests;
+};
+
+bool tw_server_is_local(const struct tw_server *server)
+{
+    return server->listen == NULL;
+}
+
+static struct tw_request *begin(struct tw_server *server, struct MHD_Connection *connection)
+{
+    struct tw_request *request = calloc(1, sizeof *request);
+    if (request == NULL) {
+        return NULL;
+    }
+    request->desk = server->desk;
+    request->server = server;
+    request->connection = connection;
+    request->refs = 1;
+    request->next = server->requests;
+    if (server->requests != NULL) {
+        server->requests->prev = request;
+    }
+    server->requests = request;
+    return request;
+}
+
+// Everything that can be said before the body is read.
+static void check_head(struct tw_request *request, const char *path, const char *method)
+{
+    const char *host = tw_request_header(request, MHD_HTTP_HEADER_HOST);
+    request->route = tw_route_find(path);
+    if (!tw_access_host(host, request->server->listen)) {
+        tw_request_problem(request, TW_PROBLEM_HOST,
+                           "use localhost, 127.0.0.1 or the address the agent listens on", NULL);
+    } else if (!tw_access_origin(tw_request_header(request, MHD_HTTP_HEADER_ORIGIN), host)) {
+        tw_request_problem(request, TW_PROBLEM_ORIGIN, "pages of other sites may not use this interface",
+                           NULL);
+    } else if (request->route == NULL) {
+        tw_request_problem(request, TW_PROBLEM_NOT_FOUND, "include/contract/names.md lists what there is",
+                           NULL);
+    } else if (!tw_route_takes(request->route, method)) {
+        request->allow = tw_route_allow(request->route);
+        tw_request_problem(request, TW_PROBLEM_METHOD, "the Allow header names what this path takes", NULL);
+    } else if (strcmp(request->route->method, MHD_HTTP_METHOD_POST) == 0 &&
+               !tw_access_json(tw_request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE))) {
+        tw_request_problem(request, TW_PROBLEM_MEDIA_TYPE,
+                           "send a JSON body with Content-Type: application/json", NULL);
+    }
+}
+
+static void refuse_body(struct tw_request *request)
+{
+    if (request->status == 0) {
+        char detail[64];
+        (void)snprintf(detail, sizeof detail, "a body may have at most %d bytes", TW_DESK_MAX_BODY);
+        tw_request_problem(request, TW_PROBLEM_BODY_TOO_LARGE, detail, NULL);
+    }
+}
+
+static bool announced_too_large(const struct tw_request *request)
+{
+    const char *length = tw_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return length != NULL && strtoull(length, NULL, 10) > TW_DESK_MAX_BODY;
+}
+
+// A refused body is still read, so that the client gets to read the answer; but not without end.
+static enum MHD_Result take_body(struct tw_request *request, const char *bytes, size_t *len)
+{
+    if (request->status != 0 || request->body.len + *len > TW_DESK_MAX_BODY) {
+        refuse_body(request);
+        request->dropped += *len;
+    } else {
+        tw_buf_add(&request->body, bytes, *len);
+    }
+    *len = 0;
+    return request->dropped <= (size_t)4 * TW_DESK_MAX_BODY ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result send_answer(struct tw_request *request)
+{
+    struct MHD_Response *response = request->stream;
+    if (response == NULL) {
+        // MHD keeps the bytes beyond the request, so they change hands.
+        response =
+            MHD_create_response_from_buffer(request->answer.len, request->answer.ptr, MHD_RESPMEM_MUST_FREE);
+        if (response == NULL) {
+            return MHD_NO;
+        }
+        request->answer = (struct tw_buf){0};
+    }
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->type);
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (request->allow != NULL) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, request->allow);
+    }
+    if (request->status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "5");
+    }
+    enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
+    MHD_destroy_response(response);
+    request->stream = NULL;
+    return result;
+}
+
+// The body is whole: runs the handler. A POST's body is a JSON object or the request ends here.
+static void run(struct tw_request *request)
+{
+    if (strcmp(request->route->method, MHD_HTTP_METHOD_POST) == 0) {
+        struct tw_error_text why = {"the body must be a JSON object"};
+        struct tw_error_text other;
+        if (tw_buf_status(&request->body) != TW_OK) {
+            tw_request_failed(request, TW_ERR_NOMEM);
+            return;
+        }
+        if (tw_json_parse(tw_buf_slice(&request->body), &request->json, &why) != TW_OK ||
+            tw_json_unpack(request->json, &other, "{}") != TW_OK) {
+            tw_request_problem(request, TW_PROBLEM_NOT_JSON, why.text, NULL);
+            return;
+        }
+    }
+    request->route->handle(request);
+}
+
+static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, const char *url,
+                                 const char *method, const char *version, const char *bytes, size_t *len,
+                                 void **slot)
+{
+    (void)version;
+    struct tw_request *request = *slot;
+    if (request == NULL) {
+        request = begin(ctx, connection);
+        *slot = request;
+        if (request == NULL) {
+            return MHD_NO;
+        }
+        check_head(request, url, method);
+        if (announced_too_large(request)) {
+            refuse_body(request);
+            return send_answer(request);
+        }
+        return MHD_YES;
+    }
+    if (*len > 0) {
+        return take_body(request, bytes, len);
+    }
+    if (request->status == 0) {
+        run(request);
+    }
+    if (request->status == 0) {
+        request->suspended = true;
+        MHD_suspend_connection(connection);
+        return MHD_YES;
+    }
+    return send_answer(request);
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **slot,
+                         enum MHD_RequestTerminationCode why)
+{
+    (void)connection;
+    (void)why;
+    struct tw_server *server = ctx;
+    struct tw_request *request = *slot;
+    if (request == NULL) {
+        return;
+    }
+    *slot = NULL;
+    if (request->prev != NULL) {
+        request->prev->next = request->next;
+    } else {
+        server->requests = request->next;
+    }
+    if (request->next != NULL) {
+        request->next->prev = request->prev;
+    }
+    request->connection = NULL;
+    request->server = NULL;
+    request->desk = NULL;
+    tw_request_release(request);
+}
+
+// Lets MHD do what is due and asks it when to come back.
+static void turn(void *ctx)
+{
+    struct tw_server *server = ctx;
+    (void)MHD_run(server->daemon);
+    MHD_UNSIGNED_LONG_LONG in_ms = 0;
+    if (MHD_get_timeout(server->daemon, &in_ms) == MHD_YES) {
+        tw_timer_start(server->timer, in_ms < INT_MAX ? (int64_t)in_ms : INT_MAX);
+    } else {
+        tw_timer_stop(server->timer);
+    }
+}
+
+void tw_server_resume(struct tw_server *server, struct MHD_Connection *connection)
+{
+    MHD_resume_connection(connection);
+    tw_timer_start(server->timer, 0);
+}
+
+static void on_ready(void *ctx, short revents)
+{
+    (void)revents;
+    turn(ctx);
+}
+
+static struct MHD_Daemon *start_daemon(struct tw_server *server, int fd, unsigned max_connections)
+{
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, server,
+                            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+                            MHD_OPTION_CONNECTION_LIMIT, max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+                            MHD_OPTION_END);
+}
+
+int tw_server_new(struct tw_desk *desk, int fd, const char *listen, unsigned max_connections,
+                  struct tw_server **out)
+{
+    struct tw_server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        return TW_ERR_NOMEM;
+    }
+    *server = (struct tw_server){.desk = desk, .listen = listen};
+    server->daemon = start_daemon(server, fd, max_connections);
+    if (server->daemon == NULL) {
+        free(server);
+        return TW_ERR_NOMEM;
+    }
+    const union MHD_DaemonInfo *epoll = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    server->timer = tw_timer_new(desk->with.loop, turn, server);
+    server->watch = epoll != NULL ? tw_watch_new(desk->with.loop, epoll->epoll_fd, on_ready, server) : NULL;
+    if (server->timer == NULL || server->watch == NULL) {
+        tw_server_free(server);
+        return TW_ERR_NOMEM;
+    }
+    tw_watch_events(server->watch, POLLIN);
+    *out = server;
+    return TW_OK;
+}
+
+void tw_server_free(struct tw_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    if (server->watch != NULL) {
+        tw_watch_close(server->watch);
+    }
+    if (server->timer != NULL) {
+        tw_timer_close(server->timer);
+    }
+    // MHD stops only once nothing is suspended.
+    for (struct tw_request *request = server->requests; request != NULL; request = request->next) {
+        if (request->suspended) {
+            request->suspended = false;
+            MHD_resume_connection(request->connection);
+        }
+    }
+    MHD_stop_daemon(server->daemon);
+    free(server);
+}
