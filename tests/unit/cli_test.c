@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The real program against a real desk (the rest of the agent made up): what it prints, its exit codes,
+// and that a card is found in no output (P6).
+#include <dirent.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/fakes/desk_world.h"
+#include "tillwire/json.h"
+#include "tools/cli/text.h"
+
+#define WALL INT64_C(1795348800000)
+#define CARD "6009200123456789"
+
+struct fixture {
+    char dir[64];
+    struct tw_config config;
+    struct tw_scan_rules *rules;
+    struct tw_clock clock;
+    struct tw_lane lane;
+    struct tw_journal journal;
+    struct tw_members members;
+    struct tw_uplink uplink;
+    struct tw_metrics *metrics;
+    struct tw_loop *loop;
+    struct tw_desk *desk;
+    pthread_t thread;
+    char *out, *err; // of the last run
+};
+
+static int64_t wall(const struct tw_clock *clock)
+{
+    (void)clock;
+    return WALL;
+}
+
+static enum tw_clock_trust trust(const struct tw_clock *clock)
+{
+    (void)clock;
+    return TW_CLOCK_OK;
+}
+
+static void stop(void *ctx)
+{
+    struct fixture *f = ctx;
+    tw_desk_stop(f->desk);
+    f->desk = NULL;
+    tw_loop_stop(f->loop);
+}
+
+static void *run_loop(void *ctx)
+{
+    struct fixture *f = ctx;
+    return tw_loop_run(f->loop) == TW_OK ? NULL : f;
+}
+
+// The desk runs only while `tillwire` does: the test changes the world between runs without a lock.
+static void start_desk(struct fixture *f)
+{
+    struct tw_error_text why;
+    const struct tw_desk_options options = {
+        .config = &f->config,
+        .rules = f->rules,
+        .clock = &f->clock,
+        .loop = f->loop,
+        .lane = &f->lane,
+        .journal = &f->journal,
+        .members = &f->members,
+        .uplink = &f->uplink,
+        .metrics = f->metrics,
+    };
+    if (tw_desk_start(&options, &f->desk, &why) != TW_OK) {
+        fail_msg("start: %s", why.text);
+    }
+}
+
+static void stop_desk(struct fixture *f)
+{
+    assert_int_equal(tw_loop_post(f->loop, stop, f), TW_OK);
+    (void)pthread_join(f->thread, NULL);
+    tw_loop_free(f->loop);
+    f->loop = NULL;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct tw_error_text why;
+    (void)strcpy(f->dir, "/tmp/tillwire-cli-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    f->config = (struct tw_config){.tenant = "acme",
+                                   .store = "0042",
+                                   .terminal = "07",
+                                   .state_dir = "/var/lib/tillwire",
+                                   .run_dir = f->dir};
+    f->clock = (struct tw_clock){.wall_ms = wall, .monotonic_ms = wall, .trust = trust};
+    f->uplink.status.connected = true;
+    f->uplink.status.since_ms = WALL - 200000;
+    assert_int_equal(tw_scan_rules_new(NULL, 0, &f->rules, &why), TW_OK);
+    f->metrics = tw_metrics_new();
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    free(f->out);
+    free(f->err);
+    tw_metrics_free(f->metrics);
+    tw_scan_rules_free(f->rules);
+    DIR *dir = opendir(f->dir);
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    (void)closedir(dir);
+    (void)rmdir(f->dir);
+    free(f);
+    return 0;
+}
+
+static char *read_file(const struct fixture *f, const char *name)
+{
+    char path[128];
+    struct tw_buf text = {0};
+    char chunk[4096];
+    size_t got;
+    (void)snprintf(path, sizeof path, "%s/%s", f->dir, name);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    while ((got = fread(chunk, 1, sizeof chunk, file)) > 0) {
+        tw_buf_add(&text, chunk, got);
+    }
+    (void)fclose(file);
+    tw_buf_add(&text, "", 0);
+    return (char *)text.ptr;
+}
+
+// Runs `tillwire ARGS < input`; returns its exit code, output in f->out and f->err.
+static int run(struct fixture *f, const char *args, const char *input)
+{
+    char command[1024], path[128];
+    (void)snprintf(path, sizeof path, "%s/in", f->dir);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    (void)fputs(input, file);
+    (void)fclose(file);
+    (void)snprintf(command, sizeof command, "cd %s && " TW_CLI " %s <in >out 2>err", f->dir, args);
+    int status = system(command);
+    free(f->out);
+    free(f->err);
+    f->out = read_file(f, "out");
+    f->err = read_file(f, "err");
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+// The same with a desk that serves the world as it is.
+static int run_with_desk(struct fixture *f, const char *args, const char *input)
+{
+    char full[512];
+    assert_int_equal(tw_loop_new(&f->loop), TW_OK);
+    f->lane.loop = f->loop;
+    start_desk(f);
+    assert_int_equal(pthread_create(&f->thread, NULL, run_loop, f), 0);
+    (void)snprintf(full, sizeof full, "%s --socket %s/control.sock", args, f->dir);
+    int code = run(f, full, input);
+    stop_desk(f);
+    return code;
+}
+
+static void expect_text(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("no \"%s\" in:\n%s", part, text);
+    }
+}
+
+static void texts(void **state)
+{
+    (void)state;
+    char out[TW_TEXT_MAX];
+    static const struct {
+        int64_t seconds;
+        const char *text;
+    } ages[] = {{-1, "never"}, {0, "0 s"},          {119, "119 s"},    {120, "2 min"},
+                {7200, "2 h"}, {47 * 3600, "47 h"}, {172800, "2 days"}};
+    for (size_t i = 0; i < sizeof ages / sizeof ages[0]; i++) {
+        tw_text_age(ages[i].seconds, out);
+        assert_string_equal(out, ages[i].text);
+    }
+    tw_text_bytes(512, out);
+    assert_string_equal(out, "512 B");
+    tw_text_bytes(1536, out);
+    assert_string_equal(out, "1.5 KiB");
+    tw_text_count(1234567, out);
+    assert_string_equal(out, "1 234 567");
+    tw_text_count(-123456, out);
+    assert_string_equal(out, "-123 456");
+    struct tw_buf plain = {0};
+    tw_text_plain(tw_slice_of("a\x1b[31mb\tc\xc2\x9b\xc3\xa9"), &plain);
+    assert_string_equal((const char *)plain.ptr, "a?[31mb?c?\xc3\xa9");
+    tw_buf_free(&plain);
+}
+
+static void helps(void **state)
+{
+    static const char *const commands[] = {"", "status", "queue", "events", "lookup", "receipt"};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        char args[64];
+        (void)snprintf(args, sizeof args, "%s --help", commands[i]);
+        assert_int_equal(run(f, args, ""), 0);
+        expect_text(f->out, "Usage: tillwire");
+        expect_text(f->out, "Examples:");
+        expect_text(f->out, "Exit codes:");
+        assert_string_equal(f->err, "");
+        if (i > 0) {
+            expect_text(f->out, "--json");
+            assert_int_equal(run(f, "--help", ""), 0);
+            expect_text(f->out, commands[i]); // the list names it
+        }
+    }
+    assert_int_equal(run(f, "--version", ""), 0);
+    assert_string_equal(f->out, "tillwire " TW_VERSION "\n");
+}
+
+static void usage_errors(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(run(f, "statsu", ""), 2);
+    expect_text(f->err, "did you mean `status`?");
+    assert_int_equal(run(f, "frobnicate", ""), 2);
+    assert_null(strstr(f->err, "did you mean"));
+    assert_int_equal(run(f, "", ""), 2);
+    assert_int_equal(run(f, "status extra", ""), 2);
+    assert_int_equal(run(f, "status --nonsense", ""), 2);
+    assert_int_equal(run(f, "events --recent many", ""), 2);
+    assert_int_equal(run(f, "receipt read", ""), 2);
+    assert_int_equal(run(f, "receipt burn x", ""), 2);
+    assert_int_equal(run(f, "receipt read nowhere.bin", ""), 2);
+    expect_text(f->err, "nowhere.bin");
+    assert_int_equal(run(f, "status --config nowhere.yaml", ""), 2);
+    expect_text(f->err, "nowhere.yaml");
+}
+
+static void says_when_nobody_answers(void **state)
+{
+    static const char *const commands[] = {"status", "queue", "events", "lookup"};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        char args[64];
+        (void)snprintf(args, sizeof args, "%s --socket nowhere.sock", commands[i]);
+        assert_int_equal(run(f, args, CARD "\n"), 3);
+        expect_text(f->err, "nowhere.sock");
+        expect_text(f->err, "Is tillwired running?");
+    }
+}
+
+static void shows_status(void **state)
+{
+    struct fixture *f = *state;
+    f->lane.devices = "[{\"name\":\"printer\",\"class\":\"tap\",\"up\":true}]";
+    assert_int_equal(run_with_desk(f, "status", ""), 0);
+    expect_text(f->out, "acme/0042/07");
+    expect_text(f->out, "connected for 3 min");
+    expect_text(f->out, "printer          up");
+    expect_text(f->out, "All is well.");
+    f->uplink.status.connected = false;
+    (void)strcpy(f->uplink.status.why, "the broker refused the certificate");
+    f->journal.stats.queued_events = 1234;
+    f->journal.stats.oldest_ms = WALL - 7200000;
+    assert_int_equal(run_with_desk(f, "status", ""), 1);
+    expect_text(f->out, "NOT CONNECTED for 3 min");
+    expect_text(f->out, "1 234 events");
+    expect_text(f->out, "the oldest 2 h old");
+    expect_text(f->out, "* Not connected to the broker for 200 s: the broker refused the certificate");
+    assert_int_equal(run_with_desk(f, "status --json", ""), 1);
+    tw_json *json = NULL;
+    struct tw_error_text why;
+    assert_int_equal(tw_json_parse(tw_slice_of(f->out), &json, &why), TW_OK);
+    assert_int_equal(tw_json_size(tw_json_get(json, "problems")), 1);
+    tw_json_free(json);
+}
+
+static void shows_queue(void **state)
+{
+    struct fixture *f = *state;
+    f->journal.stats.queued_events = 3;
+    f->journal.stats.queued_bytes = 2048;
+    f->journal.stats.oldest_ms = WALL - 60000;
+    assert_int_equal(run_with_desk(f, "queue", ""), 0);
+    expect_text(f->out, "events        3\nbytes         2.0 KiB\noldest        60 s\ndead letters  0\n");
+    f->journal.stats.dead_letters = 1;
+    assert_int_equal(run_with_desk(f, "queue --json", ""), 1);
+    assert_string_equal(f->out, "{\"events\":3,\"bytes\":2048,\"oldest_s\":60,\"dead_letters\":1}\n");
+}
+
+static void shows_events(void **state)
+{
+    struct fixture *f = *state;
+    struct tw_event_row row = {
+        .type = TW_EVENT_SALE_COMPLETED,
+        .subject = tw_slice_of("0042/07/2026-11-22/1\x1b[2J"),
+        .data = tw_slice_of("{\"total\":214}"),
+        .time_ms = WALL,
+    };
+    assert_int_equal(tw_loop_new(&f->loop), TW_OK);
+    start_desk(f);
+    assert_int_equal(pthread_create(&f->thread, NULL, run_loop, f), 0);
+    for (row.sequence = 1; row.sequence <= 30; row.sequence++) {
+        tw_desk_committed(f->desk, &row);
+    }
+    assert_int_equal(run(f, "events --socket control.sock", ""), 0);
+    expect_text(f->out, "      11  ");
+    expect_text(f->out, "  sale.completed      0042/07/2026-11-22/1?[2J\n");
+    assert_null(strstr(f->out, "      10  "));
+    assert_int_equal(run(f, "events --json --recent 2 --socket control.sock", ""), 0);
+    unsigned lines = 0;
+    for (char *rest = NULL, *line = strtok_r(f->out, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        tw_json *json = NULL;
+        struct tw_error_text why;
+        assert_int_equal(tw_json_parse(tw_slice_of(line), &json, &why), TW_OK);
+        assert_string_equal(tw_json_text(tw_json_get(json, "type")), "io.tillwire.sale.completed");
+        tw_json_free(json);
+        lines++;
+    }
+    assert_int_equal(lines, 2);
+    // Following goes on after the recent ones; the first line through `head` ends it.
+    assert_int_equal(run(f, "events --follow --recent 30 --socket control.sock | head -n 25", ""), 0);
+    stop_desk(f);
+}
+
+static void looks_up(void **state)
+{
+    struct fixture *f = *state;
+    f->lane.member = (struct tw_member){.found = true,
+                                        .scheme = "club",
+                                        .tier = "gold",
+                                        .has_points = true,
+                                        .points = 1240,
+                                        .as_of_ms = WALL};
+    f->lane.age_s = 180;
+    assert_int_equal(run_with_desk(f, "lookup", CARD "\n"), 0);
+    assert_string_equal(f->out, "tier    gold\npoints  1 240\nas of   3 min ago\n");
+    assert_string_equal(f->lane.via, "cli");
+    assert_int_equal(run_with_desk(f, "lookup --json --operator 17", CARD), 0);
+    expect_text(f->out, "\"points\":1240");
+    assert_string_equal(f->lane.by, "17");
+    f->lane.member.found = false;
+    assert_int_equal(run_with_desk(f, "lookup", CARD "\n"), 1);
+    expect_text(f->out, "no member");
+    f->lane.error = TW_ERR_REFUSED;
+    assert_int_equal(run_with_desk(f, "lookup", CARD "\n"), 1);
+    expect_text(f->err, "Payment card data is refused");
+    assert_null(strstr(f->err, CARD));
+    assert_int_equal(run(f, "lookup " CARD, ""), 2);
+    expect_text(f->err, "never given on the command line");
+    assert_null(strstr(f->err, CARD));
+    assert_null(strstr(f->out, CARD));
+    assert_int_equal(run(f, "lookup", ""), 2);
+}
+
+#define RECEIPT                                                                                              \
+    "\x1b@CORNER SHOP\n\n2 x 1.29\nPENCIL          2.58\nERASER          1.00\n\nTOTAL           3.58\n"     \
+    "CASH            5.00\nCHANGE          1.42\n\nReceipt No 001234\n22.11.2026 10:15\n\x1dV"
+
+static void reads_receipts(void **state)
+{
+    struct fixture *f = *state;
+    int code = run(f, "receipt read -", RECEIPT "A");
+    expect_text(f->out, "=> sale");
+    expect_text(f->out, "358  TOTAL");
+    code = run(f, "receipt read in --json", RECEIPT "A");
+    assert_true(code == 0 || code == 1);
+    tw_json *json = NULL;
+    struct tw_error_text why;
+    assert_int_equal(tw_json_parse(tw_slice_of(f->out), &json, &why), TW_OK);
+    assert_true(tw_json_size(tw_json_get(json, "lines")) >= 8);
+    const tw_json *sale = tw_json_at(tw_json_get(json, "receipts"), 0);
+    int64_t total = 0;
+    assert_int_equal(tw_json_int(tw_json_get(sale, "total"), &total), TW_OK);
+    assert_int_equal(total, 358);
+    tw_json_free(json);
+    // What is no sale is said to be none, and is not well; a card number in it is masked (P6).
+    assert_int_equal(
+        run(f, "receipt read in", "Dear guest\n4111 1111 1111 1111\nwe are closed tomorrow\n\x1dVA"), 1);
+    expect_text(f->out, "not a sale");
+    assert_null(strstr(f->out, "4111 1111"));
+    assert_int_equal(run(f, "receipt read in --profile nowhere.yaml", ""), 2);
+    expect_text(f->err, "nowhere");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts), TEST(helps),       TEST(usage_errors), TEST(says_when_nobody_answers),
+        TEST(shows_status),      TEST(shows_queue), TEST(shows_events), TEST(looks_up),
+        TEST(reads_receipts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
