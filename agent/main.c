@@ -43,7 +43,6 @@ struct agent {
 static void event_committed(void *ctx, const struct tw_event_row *row)
 {
     struct agent *agent = ctx;
-    tw_metrics_add(agent->metrics, TW_METRIC_EVENTS_COMMITTED, tw_event_type_name(row->type), NULL, 1);
     struct tw_desk *desk = atomic_load(&agent->desk);
     if (desk != NULL) {
         tw_desk_committed(desk, row);
