@@ -168,10 +168,12 @@ static int take_page(struct tw_members *members, const struct tw_members_page *p
 {
     const struct tw_member_state *state = tw_member_store_state(members->store);
     int64_t now_ms = members->with.clock->wall_ms(members->with.clock);
-    if (page->version <= state->version) {
+    // A whole snapshot of a smaller version: the centre counts anew (its database is a new one) and is right.
+    bool anew = page->base == 0 && page->version < state->version;
+    if (page->version <= state->version && !anew) {
         return tw_member_store_refresh(members->store, now_ms);
     }
-    if ((uint64_t)page->version > members->newest) {
+    if (anew || (uint64_t)page->version > members->newest) {
         members->newest = (uint64_t)page->version;
     }
     if (page->base != 0 && page->base != state->version) {

@@ -44,7 +44,8 @@ int TW_MUST_CHECK tw_desk_start(const struct tw_desk_options *options, struct tw
                                 struct tw_error_text *err);
 void tw_desk_stop(struct tw_desk *desk);
 
-// An event was committed (journal thread): shows it to the followers of GET /v1/events.
+// An event was committed (journal thread): counts it (EVENTS_COMMITTED) and shows it to the followers of
+// GET /v1/events. Not before tw_desk_start has returned, nor once tw_desk_stop was called.
 void tw_desk_committed(struct tw_desk *desk, const struct tw_event_row *row);
 
 #endif

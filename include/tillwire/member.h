@@ -24,7 +24,8 @@ struct tw_members;
 struct tw_members_options {
     const char *path; // of members.db
     const struct tw_clock *clock;
-    // The version held changed, or pages are missing (`wanted`). On the member thread.
+    // The version held changed, or pages are missing (`wanted`). On the member thread, for the first time
+    // perhaps before tw_members_open has returned: wanted until the centre has spoken.
     void (*on_version)(void *ctx, uint64_t version, bool wanted);
     void *ctx;
 };

@@ -13,8 +13,8 @@
 //                  DATA   offset:u64 time_us:u64 bytes[1..TW_LINK_MAX_DATA]
 //                  MARK   offset:u64 time_us:u64 what:u8 (TW_LINK_OPENED, TW_LINK_CLOSED)
 //                  LOST   from:u64 to:u64        given up for want of room, unacknowledged
-//                  STARTED offset:u64 start:u8   answers the START with that sequence number: the stream
-//                                                goes on from `offset` (what is acknowledged never comes again)
+//                  STARTED offset:u64 start:u8   answers the START of that sequence number: the
+//                                                stream goes on here; acknowledged is gone
 //   agent -> tap   START  boot:u8[16] offset:u64 send again from here (after HELLO)
 //                  ACK    offset:u64             all before it is durable: forget it
 //                  CREDIT bytes:u32              may send this many more DATA bytes; START sets it to 0

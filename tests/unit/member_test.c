@@ -371,8 +371,8 @@ static void newer_snapshot_replaces_staged(void **state)
     expect(f, 0, 0);
     snapshot_page(f, 8, 2, 2, 40);
     expect(f, 8, 40);
-    snapshot_page(f, 5, 1, 1, 3); // older: says nothing new
-    expect(f, 8, 40);
+    snapshot_page(f, 5, 1, 1, 3); // whole, of a centre that counts anew
+    expect(f, 5, 3);
 }
 
 static void damaged_file_is_set_aside(void **state)
