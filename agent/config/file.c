@@ -121,7 +121,8 @@ struct complaint {
     unsigned line;
 };
 
-static void take_log(cyaml_log_t level, void *ctx, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void take_log(cyaml_log_t level, void *ctx, const char *format,
+                                                           va_list args)
 {
     static const char load[] = "Load: ";
     struct complaint *complaint = ctx;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <malloc.h>
 #include <sqlite3.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -225,6 +226,12 @@ int tw_db_checkpoint(struct tw_db *db, bool truncate)
     return err_of(sqlite3_wal_checkpoint_v2(db->raw, NULL, mode, NULL, NULL));
 }
 
+void tw_db_release(struct tw_db *db)
+{
+    (void)sqlite3_db_release_memory(db->raw);
+    (void)malloc_trim(0);
+}
+
 // ---- opening ----
 
 static int fail_open(const struct tw_db_options *options, int code, struct tw_error_text *err,
@@ -350,6 +357,8 @@ static int set_up(struct tw_db *db, const struct tw_db_options *options)
         "PRAGMA cell_size_check=ON",
         cache,
     };
+    // Statements are prepared once, so that the slots for small allocations would mostly lie idle.
+    (void)sqlite3_db_config(db->raw, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
     (void)sqlite3_db_config(db->raw, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(db->raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     int rc = TW_OK;

@@ -57,6 +57,8 @@ int TW_MUST_CHECK tw_db_undo(struct tw_db *db);
 
 // Brings the WAL into the database file; `truncate` also empties the WAL file.
 int TW_MUST_CHECK tw_db_checkpoint(struct tw_db *db, bool truncate);
+// Gives clean pages and free memory back to the system: for when nothing is to do.
+void tw_db_release(struct tw_db *db);
 
 // Statement number `index`, reset and with nothing bound; never NULL (one that cannot be prepared
 // fails at its step). Valid until the database is closed.

@@ -484,7 +484,9 @@ int tw_store_lane(struct tw_store *store, const char *workstation, struct tw_buf
 int tw_store_checkpoint(struct tw_store *store)
 {
     const struct tw_outbox_state *state = tw_outbox_state(store->outbox);
-    return tw_db_checkpoint(store->db, state->next == state->start.through + 1);
+    int rc = tw_db_checkpoint(store->db, state->next == state->start.through + 1);
+    tw_db_release(store->db);
+    return rc;
 }
 
 const struct tw_outbox_state *tw_store_state(const struct tw_store *store)

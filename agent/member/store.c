@@ -9,7 +9,7 @@
 #include "member_sql.h"
 
 #define FORMAT    1 // PRAGMA user_version
-#define CACHE_KIB 256
+#define CACHE_KIB 64
 
 struct tw_member_store {
     struct tw_db *db;
@@ -324,6 +324,7 @@ int tw_member_store_take(struct tw_member_store *store, const struct tw_members_
     if (rc == TW_OK) {
         store->state = state;
     }
+    tw_db_release(store->db); // the next page may be days away
     return rc;
 }
 

@@ -2,6 +2,7 @@
 //
 // P6: what passes through this process' memory stays out of core files and swap.
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -26,6 +27,9 @@ static bool may_lock_all(void)
 int tw_supervise_harden(struct tw_error_text *err)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    // One heap for all threads: they allocate little, and a heap each would hold pages for nothing
+    // (mallopt(3)).
+    (void)mallopt(M_ARENA_MAX, 1);
     const struct rlimit none = {0, 0};
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) != 0) {
         return tw_fail(err, TW_ERR_REFUSED,

@@ -30,8 +30,8 @@ int64_t tw_supervise_watchdog_ms(void);
 void tw_supervise_alive(void);
 
 // No core dumps (PR_SET_DUMPABLE, RLIMIT_CORE), no swap (mlockall with MCL_ONFAULT, where the limits
-// allow it), SIGPIPE ignored. TW_OK, or TW_ERR_REFUSED when something could not be had: `err` then says
-// what and how to allow it; the process goes on.
+// allow it), SIGPIPE ignored, one heap for all threads. TW_OK, or TW_ERR_REFUSED when something could not be
+// had: `err` then says what and how to allow it; the process goes on.
 int TW_MUST_CHECK tw_supervise_harden(struct tw_error_text *err);
 
 // The machine's clocks: CLOCK_REALTIME, CLOCK_MONOTONIC, adjtimex(2), the kernel's boot id. Trust is

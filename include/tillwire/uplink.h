@@ -36,8 +36,9 @@ struct tw_uplink_options {
     void *ctx;
 };
 
-// Checks url, files and that the certificate and key belong together (a sentence says what is
-// wrong and what to do); starts the thread. Does not wait for a connection.
+// Checks url, ids and that the files can be read and hold PEM (a sentence says what is wrong and what
+// to do); starts the thread. Does not wait for a connection; a key that does not belong to the
+// certificate shows in the status.
 int TW_MUST_CHECK tw_uplink_start(const struct tw_uplink_options *options, struct tw_uplink **out,
                                   struct tw_error_text *err);
 // Publishes state online:false, disconnects, ends the thread; at most a second.

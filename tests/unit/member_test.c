@@ -289,8 +289,8 @@ static void damaged_objects(void **state)
         "{\"version\":9,\"base\":0,\"page\":1,\"pages\":1,\"members\":{},\"gone\":[]}",
         "{\"version\":9,\"base\":0,\"page\":1,\"pages\":1,\"members\":[7],\"gone\":[]}",
         "{\"version\":9,\"base\":0,\"page\":1,\"pages\":1,\"members\":[],\"gone\":[\"v1:zz\"]}",
-        "{\"version\":9,\"base\":0,\"page\":1,\"pages\":1,\"members\":[{\"pseudonym\":\"6009200123456789\","
-        "\"scheme\":\"club\",\"tier\":null,\"points\":null}],\"gone\":[]}",
+        ("{\"version\":9,\"base\":0,\"page\":1,\"pages\":1,\"members\":[{\"pseudonym\":\"6009200123456789\","
+         "\"scheme\":\"club\",\"tier\":null,\"points\":null}],\"gone\":[]}"),
     };
     struct fixture *f = *state;
     struct tw_members_stats stats;
