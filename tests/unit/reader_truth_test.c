@@ -336,7 +336,7 @@ static void check_other(struct check *check, const char *name, const struct fact
 static size_t read_folder(const struct fixture *fixture, const char *folder, struct check *check,
                           size_t *sales)
 {
-    char path[600];
+    char path[4096];
     size_t streams = 0;
     DIR *dir = opendir(folder);
     for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
@@ -345,7 +345,7 @@ static size_t read_folder(const struct fixture *fixture, const char *folder, str
         }
         struct tw_buf bytes = {0};
         struct facts facts = {0};
-        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        assert_true(snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path);
         assert_true(load(path, &bytes));
         check->name = entry->d_name;
         read_stream(fixture, tw_buf_slice(&bytes), WHOLE, &facts);

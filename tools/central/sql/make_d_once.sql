@@ -1,0 +1,2 @@
+-- The key to be idempotent by (P3).
+CREATE UNIQUE INDEX once ON message (terminal, id) WHERE status = 0

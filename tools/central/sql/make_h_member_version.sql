@@ -1,0 +1,4 @@
+CREATE TABLE member_version (
+    store TEXT PRIMARY KEY,
+    version INTEGER NOT NULL
+) STRICT, WITHOUT ROWID

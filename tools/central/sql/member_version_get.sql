@@ -1,0 +1,1 @@
+SELECT version FROM member_version WHERE store = ?1

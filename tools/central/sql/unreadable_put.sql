@@ -1,0 +1,1 @@
+INSERT INTO unreadable (source, reason, payload) VALUES (?1, ?2, ?3) RETURNING id

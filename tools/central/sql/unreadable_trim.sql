@@ -1,0 +1,1 @@
+DELETE FROM unreadable WHERE id <= ?1
