@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include <mbedtls/ctr_drbg.h>
-#include <mbedtls/entropy.h>
 #include <mbedtls/md.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/sha256.h>
@@ -16,11 +16,24 @@
 
 struct tw_seal {
     pthread_mutex_t lock; // guards the generator: mbedTLS 2.28 is built without its own locks
-    mbedtls_entropy_context entropy;
     mbedtls_ctr_drbg_context random;
     uint8_t key[KEY_BYTES];
     bool has_key;
 };
+
+// mbedTLS' own collector holds 38 KiB to mix sources; here the kernel is the only one (getrandom(2)).
+static int kernel_entropy(void *ctx, unsigned char *out, size_t len)
+{
+    (void)ctx;
+    for (size_t done = 0; done < len;) {
+        ssize_t got = getrandom(out + done, len - done, 0);
+        if (got < 0 && errno != EINTR) {
+            return MBEDTLS_ERR_CTR_DRBG_ENTROPY_SOURCE_FAILED;
+        }
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return 0;
+}
 
 int tw_seal_new(struct tw_seal **out, struct tw_error_text *err)
 {
@@ -30,10 +43,9 @@ int tw_seal_new(struct tw_seal **out, struct tw_error_text *err)
         return tw_fail(err, TW_ERR_NOMEM, "starting the random generator: out of memory");
     }
     (void)pthread_mutex_init(&seal->lock, NULL);
-    mbedtls_entropy_init(&seal->entropy);
     mbedtls_ctr_drbg_init(&seal->random);
-    int rc = mbedtls_ctr_drbg_seed(&seal->random, mbedtls_entropy_func, &seal->entropy,
-                                   (const unsigned char *)purpose, sizeof purpose - 1);
+    int rc = mbedtls_ctr_drbg_seed(&seal->random, kernel_entropy, NULL, (const unsigned char *)purpose,
+                                   sizeof purpose - 1);
     if (rc != 0) {
         tw_seal_free(seal);
         return tw_fail(err, TW_ERR_IO,
@@ -51,7 +63,6 @@ void tw_seal_free(struct tw_seal *seal)
         return;
     }
     mbedtls_ctr_drbg_free(&seal->random);
-    mbedtls_entropy_free(&seal->entropy);
     (void)pthread_mutex_destroy(&seal->lock);
     tw_seal_wipe(seal, sizeof *seal);
     free(seal);
