@@ -53,7 +53,7 @@ def warm_up(stage):
 def measure(programs, seconds):
     """The figures, as one object."""
     with Stage(programs) as stage:
-        probe = stage.program("tests/probe", [], stage.agent.environment)
+        probe = stage.program("bench/probe", [], stage.agent.environment)
         stage.others.append(probe)
         stage.start()
         probe.start()

@@ -9,6 +9,7 @@
 #include <mbedtls/entropy.h>
 #include <microhttpd.h>
 #include <mosquitto.h>
+#include <openssl/ssl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
@@ -28,6 +29,13 @@ static int start_libraries(void)
     failed |= sqlite3_initialize();
     failed |= mosquitto_lib_init();
     failed |= uv_default_loop() == NULL;
+    // libmosquitto brings OpenSSL, and initialises it with these flags once TLS is asked for.
+    failed |= OPENSSL_init_ssl(OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS |
+                                   OPENSSL_INIT_LOAD_CONFIG,
+                               NULL) != 1;
+    static SSL_CTX *tls;
+    tls = SSL_CTX_new(TLS_client_method());
+    failed |= tls == NULL;
     return failed;
 }
 
