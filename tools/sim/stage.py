@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 
 from authority import Authority
-from centre import SALE, Centre
+from centre import Centre
 from printer import Printer
 from process import Process, StageError, accepts, free_port, wait_until
 from scanner import Scanner
@@ -255,7 +255,7 @@ class Stage:
 
     def accepted_sales(self):
         """Sale events the agent made durable since it started."""
-        return int(sum(self.metric("events_committed_total", type=SALE + kind)
+        return int(sum(self.metric("events_committed_total", type="sale." + kind)
                        for kind in ("completed", "returned", "voided", "corrected")))
 
     def is_drained(self):
