@@ -8,6 +8,8 @@
 #include "agent/desk/access.h"
 #include "agent/desk/routes.h"
 
+#define DROPPED_MAX ((size_t)16 * 1024 * 1024) // bytes of a refused body that are read for politeness
+
 #define POOL_BYTES (16 * 1024) // a connection's headers and its share of a body
 #define IDLE_S     30          // a client that sends nothing for so long is gone
 
@@ -76,10 +78,14 @@ static void refuse_body(struct tw_request *request)
     }
 }
 
-static bool announced_too_large(const struct tw_request *request)
+// Whether to answer before the body: when the client waits for it (RFC 9110 section 10.1.1), or when
+// the body is too long even to be read and dropped.
+static bool refuse_at_once(const struct tw_request *request)
 {
     const char *length = tw_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    return length != NULL && strtoull(length, NULL, 10) > TW_DESK_MAX_BODY;
+    uint64_t bytes = length != NULL ? strtoull(length, NULL, 10) : 0;
+    bool waits = tw_request_header(request, MHD_HTTP_HEADER_EXPECT) != NULL;
+    return bytes > DROPPED_MAX || (waits && bytes > TW_DESK_MAX_BODY);
 }
 
 // A refused body is still read, so that the client gets to read the answer; but not without end.
@@ -92,7 +98,7 @@ static enum MHD_Result take_body(struct tw_request *request, const char *bytes, 
         tw_buf_add(&request->body, bytes, *len);
     }
     *len = 0;
-    return request->dropped <= (size_t)4 * TW_DESK_MAX_BODY ? MHD_YES : MHD_NO;
+    return request->dropped <= DROPPED_MAX ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result send_answer(struct tw_request *request)
@@ -154,7 +160,7 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
             return MHD_NO;
         }
         check_head(request, url, method);
-        if (announced_too_large(request)) {
+        if (refuse_at_once(request)) {
             refuse_body(request);
             return send_answer(request);
         }
