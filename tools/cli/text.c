@@ -19,7 +19,7 @@ void tw_text_age(int64_t seconds, char out[TW_TEXT_MAX])
         (void)snprintf(out, TW_TEXT_MAX, "never");
         return;
     }
-    while (seconds >= steps[i].below && i < 3) {
+    while (i < 3 && seconds >= steps[i].below) {
         i++;
     }
     (void)snprintf(out, TW_TEXT_MAX, "%" PRId64 " %s", seconds / steps[i].unit, steps[i].name);
