@@ -20,6 +20,8 @@ struct tw_flow {
     uint64_t through; // acknowledged by the centre (or broker)
     uint64_t told;    // of which the journal was told
     uint64_t known;   // highest sequence known to exist in the epoch
+    bool has_head;
+    uint8_t head[32]; // hash of event `through`, where the centre told it
     int64_t telling;  // since when an ACKNOWLEDGE is under way; NEVER: none
 
     uint64_t next; // first sequence not published in this pass
@@ -216,6 +218,9 @@ static void online_tick(struct tw_flow *flow, int64_t now, const struct tw_flow_
             raise_alarm(flow, TW_FLOW_NO_ACK, 0, out);
         }
         flow->probing = flow->refused;
+        if (flow->mode == TW_ACK_CENTRAL) {
+            (void)add(out, TW_FLOW_PUBLISH_STATE); // a centre that lost its own learns where to go on
+        }
         go_back(flow, out);
     }
     if (flow->telling != NEVER && now - flow->telling >= TW_FLOW_PATIENCE_MS) {
@@ -296,6 +301,10 @@ static void ack(struct tw_flow *flow, int64_t now, const struct tw_flow_event *e
 {
     if (flow->mode == TW_ACK_BROKER || strcmp(event->ack.epoch, flow->epoch) != 0) {
         return;
+    }
+    if (event->ack.through > flow->through) {
+        flow->has_head = event->ack.head != NULL;
+        memcpy(flow->head, event->ack.head != NULL ? event->ack.head : flow->head, sizeof flow->head);
     }
     if (event->ack.through > flow->known) { // P4: a restored disk image; the journal decides
         flow->foreign = true;
@@ -404,7 +413,9 @@ static void tell_journal(struct tw_flow *flow, int64_t now, struct tw_flow_actio
     if (flow->through > flow->told && flow->telling == NEVER) {
         flow->told = flow->through;
         flow->telling = now;
-        add(out, TW_FLOW_ACKNOWLEDGE)->through = flow->through;
+        struct tw_flow_action *action = add(out, TW_FLOW_ACKNOWLEDGE);
+        action->through = flow->through;
+        action->head = flow->has_head ? flow->head : NULL;
     }
 }
 

@@ -2,8 +2,8 @@
 //
 // What the uplink decides, apart from everything it does: when to connect, which events to publish,
 // when to go back to the last acknowledged one, what to tell the journal and what to complain about.
-// A pure state machine after DESIGN section 4: one event and the monotonic time go in, a short list
-// of actions comes out. The shell (uplink.c) and the simulator carry the actions out.
+// A pure state machine after the rules of include/contract/names.md: one event and the monotonic time go
+// in, a short list of actions comes out. The shell (uplink.c) and the tests carry the actions out.
 //
 // Threading: a flow belongs to one thread. Memory: one allocation, at tw_flow_new. Time: comes with
 // each event, monotonic milliseconds. Errors: none; what is not expected in a state is ignored.
@@ -69,6 +69,7 @@ struct tw_flow_event {
     struct {
         const char *epoch;
         uint64_t through;
+        const uint8_t *head; // 32 bytes: the hash of event `through`; NULL: not told
     } ack;
     struct {
         uint64_t version;
@@ -106,6 +107,7 @@ struct tw_flow_action {
     unsigned pass, question;
     enum tw_flow_alarm alarm;
     int reason;
+    const uint8_t *head; // of ACKNOWLEDGE, as in its ACK; good until the next step
 };
 
 #define TW_FLOW_ACTIONS 12 // more than one step can ask for

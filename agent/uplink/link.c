@@ -11,7 +11,7 @@
 #include "agent/uplink/mqtt.h"
 #include "agent/uplink/shelf.h"
 #include "agent/uplink/why.h"
-#include "tillwire/json.h"
+#include "agent/uplink/word.h"
 
 #define READ_AGAIN_MS 250 // a journal too busy for a question is asked again after
 
@@ -131,25 +131,17 @@ static void on_puback(void *ctx, int mid, int reason)
     }
 }
 
-// An ack or reject that is not of the contract's form is no word of the centre: ignored.
 static void on_word(struct tw_link *link, struct tw_slice payload, bool is_ack)
 {
-    tw_json *value = NULL;
-    const char *epoch = NULL, *reason = "";
-    long long number = -1;
-    if (tw_json_parse(payload, &value, NULL) != TW_OK) {
-        return;
-    }
-    int rc = is_ack ? tw_json_unpack(value, NULL, "{s:s, s:I}", "epoch", &epoch, "through", &number)
-                    : tw_json_unpack(value, NULL, "{s:s, s:I, s:s}", "epoch", &epoch, "sequence", &number,
-                                     "reason", &reason);
-    if (rc == TW_OK && number >= 0) {
-        link->reason = reason;
+    struct tw_word word;
+    if (tw_word_read(payload, is_ack, &word)) {
+        const uint8_t *head = word.has_head ? word.head : NULL;
+        link->reason = word.reason;
         step(link, &(struct tw_flow_event){.kind = is_ack ? TW_FLOW_ACK : TW_FLOW_REJECT,
-                                           .ack = {epoch, (uint64_t)number}});
+                                           .ack = {word.epoch, word.number, head}});
         link->reason = NULL;
+        tw_word_free(&word);
     }
-    tw_json_free(value);
 }
 
 static void on_message(void *ctx, const char *topic, struct tw_slice payload)
@@ -199,11 +191,9 @@ static void publish_text(struct tw_link *link, const char *topic, const char *te
 static void act_publish_state(struct tw_link *link)
 {
     struct tw_journal_stats stats;
-    char text[256];
+    char text[TW_WORD_STATE_BYTES];
     tw_journal_stats(link->options.journal, &stats);
-    (void)snprintf(text, sizeof text,
-                   "{\"online\":true,\"epoch\":\"%s\",\"next_sequence\":%" PRIu64 ",\"version\":\"%s\"}",
-                   stats.epoch, stats.next_sequence, TW_VERSION);
+    tw_word_state(&stats, text);
     publish_text(link, "state", text, true);
 }
 
@@ -256,13 +246,13 @@ static void act_publish(struct tw_link *link, const struct tw_flow_action *actio
     }
 }
 
-static void act_acknowledge(struct tw_link *link, uint64_t through)
+static void act_acknowledge(struct tw_link *link, const struct tw_flow_action *action)
 {
     struct tw_flow_view view;
     tw_flow_view(link->flow, &view);
     // One it has no room for is told again by the flow.
-    (void)!tw_journal_acknowledge(link->options.journal, view.epoch, through, tw_inbox_on_settled,
-                                  link->inbox);
+    (void)!tw_journal_acknowledge_hash(link->options.journal, view.epoch, action->through, action->head,
+                                       tw_inbox_on_settled, link->inbox);
 }
 
 static void act_reject(struct tw_link *link, uint64_t sequence)
@@ -298,7 +288,7 @@ static void act(struct tw_link *link, const struct tw_flow_action *action)
         act_publish(link, action);
         break;
     case TW_FLOW_ACKNOWLEDGE:
-        act_acknowledge(link, action->through);
+        act_acknowledge(link, action);
         break;
     case TW_FLOW_REJECT_ROW:
         act_reject(link, action->from);

@@ -99,6 +99,12 @@ static int check(const struct tw_uplink_options *options, struct tw_address *add
     return rc != TW_OK ? rc : tw_pem_check("uplink.key", options->key, err);
 }
 
+int tw_uplink_check(const struct tw_uplink_options *options, struct tw_error_text *err)
+{
+    struct tw_address address;
+    return check(options, &address, err);
+}
+
 int tw_uplink_start(const struct tw_uplink_options *options, struct tw_uplink **out,
                     struct tw_error_text *err)
 {
@@ -155,10 +161,10 @@ void tw_uplink_stop(struct tw_uplink *uplink)
         return;
     }
     struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += STOP_MS / 1000;
     tw_inbox_stop(uplink->inbox);
-    bool joined = pthread_timedjoin_np(uplink->thread, NULL, &until) == 0;
+    bool joined = pthread_clockjoin_np(uplink->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
     leave_journal(uplink);
     if (!joined) { // it sits in the system's name resolver, which cannot be called off
         (void)pthread_mutex_lock(&uplink->lock);

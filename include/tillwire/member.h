@@ -2,7 +2,7 @@
 //
 // What the centre knows about the store's members, kept on the terminal so that a lookup answers
 // in milliseconds with or without a line, and says how old its answer is (P10). Members are known
-// by pseudonym only. Pages and deltas are those of DESIGN's `members` topics (see
+// by pseudonym only. Pages and deltas are those of the `members` topics (see
 // include/contract/schema/members.json): `base` 0 starts a new snapshot, applied when its last page
 // came; a delta applies when its base is the version held.
 //

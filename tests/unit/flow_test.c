@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The uplink's decisions, one rule of DESIGN section 4 per test. Random histories are in
+// The uplink's decisions, one rule of include/contract/names.md per test. Random histories are in
 // flow_history_test.c.
 #include "tests/fakes/flow_rig.h"
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/uplink/word.h"
 #include "tillwire/event.h"
 #include "tools/central/intake.h"
 #include "tools/central/roster.h"
@@ -43,10 +44,18 @@ static void publish_below(struct tw_centre *centre, const char *source, const ch
     publish(centre, topic, tw_slice_of(text));
 }
 
-static void publish_ack(struct tw_centre *centre, const char *source, const char *epoch, uint64_t through)
+// `head` (NULL: none) tells the terminal that the same events are meant.
+static void publish_ack(struct tw_centre *centre, const char *source, const char *epoch, uint64_t through,
+                        const uint8_t *head)
 {
-    char text[96];
-    (void)snprintf(text, sizeof text, "{\"epoch\":\"%s\",\"through\":%" PRIu64 "}", epoch, through);
+    char text[192];
+    char hex[65];
+    int len = snprintf(text, sizeof text, "{\"epoch\":\"%s\",\"through\":%" PRIu64, epoch, through);
+    if (head != NULL && through > 0) {
+        tw_seal_hex(head, 32, hex);
+        len += snprintf(text + len, sizeof text - (size_t)len, ",\"head\":\"%s\"", hex);
+    }
+    (void)snprintf(text + len, sizeof text - (size_t)len, "}");
     publish_below(centre, source, "ack", text);
 }
 
@@ -87,7 +96,7 @@ static void queue_reject(struct tw_centre *centre, const char *source, const str
                   event->epoch, event->sequence, event->reason);
 }
 
-// The chain of the epoch: each event names the hash of the payload before it (DESIGN section 3).
+// The chain of the epoch: each event names the hash of the payload before it (include/contract/names.md).
 static void follow_chain(struct tw_epoch *epoch, const struct tw_judgement *event, struct tw_slice payload)
 {
     char head[65];
@@ -235,9 +244,9 @@ static void welcome(struct tw_centre *centre, const struct tw_topic *topic, cons
     int rc = tw_centre_store_epoch(centre->parts.store, topic->source, epoch_text, false, &epoch);
     if (rc == TW_OK) {
         rc = tw_centre_store_rejects(centre->parts.store, epoch, repeat_reject, &to);
-        publish_ack(centre, topic->source, epoch->epoch, epoch->through);
+        publish_ack(centre, topic->source, epoch->epoch, epoch->through, epoch->head);
     } else if (rc == TW_ERR_NOT_FOUND) {
-        publish_ack(centre, topic->source, epoch_text, 0);
+        publish_ack(centre, topic->source, epoch_text, 0, NULL);
         rc = TW_OK;
     }
     if (rc == TW_OK) {
@@ -250,6 +259,29 @@ static void welcome(struct tw_centre *centre, const struct tw_topic *topic, cons
     }
 }
 
+// A terminal never has less to send than its centre lacks, unless the centre lost what it had: then what
+// the terminal removed is missing for good, and all that is left goes on after it.
+static int skip_lost(struct tw_centre *centre, const struct tw_topic *topic, const char *epoch_text,
+                     const tw_json *state)
+{
+    struct tw_epoch *epoch = NULL;
+    int64_t through = 0;
+    uint8_t head[32];
+    if (tw_json_int(tw_json_get(state, "through"), &through) != TW_OK || through <= 0 ||
+        !tw_word_hash(tw_json_text(tw_json_get(state, "head")), head)) {
+        return TW_OK;
+    }
+    int rc = tw_centre_store_epoch(centre->parts.store, topic->source, epoch_text, true, &epoch);
+    if (rc != TW_OK || epoch->through >= (uint64_t)through) {
+        return rc;
+    }
+    (void)fprintf(stderr,
+                  "tillwire-central: ALARM: %s epoch %s has removed all up to %" PRId64
+                  ", of which this database has only those up to %" PRIu64 "; the rest is missing for good\n",
+                  topic->source, epoch_text, through, epoch->through);
+    return tw_centre_store_skip(centre->parts.store, epoch, (uint64_t)through, head);
+}
+
 static void take_state(struct tw_centre *centre, const struct tw_topic *topic, struct tw_slice payload)
 {
     tw_json *value = NULL;
@@ -260,7 +292,8 @@ static void take_state(struct tw_centre *centre, const struct tw_topic *topic, s
     const char *epoch = tw_json_text(tw_json_get(value, "epoch"));
     if (tw_json_is_true(tw_json_get(value, "online")) && epoch != NULL && strlen(epoch) == 36 &&
         tw_uuid_parse(epoch, id) == TW_OK) {
-        int rc = tw_centre_commit(centre, NULL); // what was heard before it comes first
+        int rc = skip_lost(centre, topic, epoch, value);
+        rc = rc == TW_OK ? tw_centre_commit(centre, NULL) : rc; // what was heard before it comes first
         if (rc != TW_OK) {
             note_failure(centre, rc);
         } else {
@@ -399,7 +432,7 @@ int tw_centre_commit(struct tw_centre *centre, struct tw_error_text *err)
     }
     drop_rejects(centre, true);
     for (const struct tw_epoch *epoch = dirty; epoch != NULL; epoch = epoch->other) {
-        publish_ack(centre, epoch->source, epoch->epoch, epoch->through);
+        publish_ack(centre, epoch->source, epoch->epoch, epoch->through, epoch->head);
     }
     if (centre->output.len > 0) {
         (void)fwrite(centre->output.ptr, 1, centre->output.len, stdout);
