@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/decode/amount.h"
 
+#include <ctype.h>
 #include <strings.h>
 
 static bool is_digit(uint8_t c)
@@ -21,8 +22,10 @@ static uint8_t byte_at(struct tw_slice line, size_t at)
 
 static bool text_at(struct tw_slice line, size_t at, const char *text)
 {
-    size_t len = strlen(text);
-    return at <= line.len && line.len - at >= len && memcmp(line.ptr + at, text, len) == 0;
+    if (at >= line.len || line.ptr[at] != (uint8_t)text[0]) {
+        return false;
+    }
+    return line.len - at >= strlen(text) && memcmp(line.ptr + at, text, strlen(text)) == 0;
 }
 
 static const char *const currency_signs[] = {"€", "$", "£", "¥", "₺", "₽", "₴", "₹"};
@@ -43,13 +46,14 @@ static size_t currency_sign_at(struct tw_slice line, size_t at)
 
 size_t tw_currency_at(struct tw_slice line, size_t at)
 {
+    int first = tolower(byte_at(line, at));
     size_t best = currency_sign_at(line, at);
     for (size_t i = 0; i < sizeof currency_names / sizeof currency_names[0]; i++) {
         const char *name = currency_names[i];
-        size_t len = strlen(name);
-        bool here = line.len - at >= len && at <= line.len &&
-                    strncasecmp((const char *)line.ptr + at, name, len) == 0;
-        if (here && len > best && !is_letter(byte_at(line, at + len))) {
+        bool here = first == tolower((unsigned char)name[0]) && line.len - at >= strlen(name) &&
+                    strncasecmp((const char *)line.ptr + at, name, strlen(name)) == 0;
+        size_t len = here ? strlen(name) : 0;
+        if (len > best && !is_letter(byte_at(line, at + len))) {
             best = len;
         }
     }

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/decode/profile.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
-// Enough for any line of a receipt; a pathological rule of a user's profile gives up early.
-#define MATCH_LIMIT    20000
-#define DEPTH_LIMIT    2000
-#define HEAP_LIMIT_KIB 1024
+#include "agent/decode/gate.h"
+#include "agent/decode/pcre_limits.h"
 
 enum side { OWN = 0, GENERIC, SIDES };
 
@@ -20,16 +15,18 @@ struct tw_profile {
 
 // Lines repeat: from receipt to receipt, and when a piece of paper is read alone and joined to
 // another. What they were is remembered by a hash of the text, never the text.
-#define REMEMBERED 512
+#define REMEMBERED 4096 // well over the lines of a page, so that most keep their place
 
 struct remembered {
     uint64_t hash; // FNV-1a, 64 bits; 0: nothing here
-    uint64_t set;
+    uint64_t asked, set;
 };
 
 struct tw_matcher {
     const struct tw_profile *profile;
     struct remembered remembered[REMEMBERED];
+    struct tw_gate *gate; // for the generic rules
+    uint64_t work;
     pcre2_match_data *data;
     pcre2_match_context *context;
 };
@@ -177,14 +174,12 @@ int tw_matcher_new(const struct tw_profile *profile, struct tw_matcher **out)
     }
     matcher->profile = profile;
     matcher->data = pcre2_match_data_create(profile->pairs, NULL);
-    matcher->context = pcre2_match_context_create(NULL);
-    if (matcher->data == NULL || matcher->context == NULL) {
+    matcher->context = tw_pcre_limits();
+    int rc = tw_gate_new(profile->codes[GENERIC], TW_IS_COUNT, &matcher->gate);
+    if (rc != TW_OK || matcher->data == NULL || matcher->context == NULL) {
         tw_matcher_free(matcher);
         return TW_ERR_NOMEM;
     }
-    pcre2_set_match_limit(matcher->context, MATCH_LIMIT);
-    pcre2_set_depth_limit(matcher->context, DEPTH_LIMIT);
-    pcre2_set_heap_limit(matcher->context, HEAP_LIMIT_KIB);
     *out = matcher;
     return TW_OK;
 }
@@ -194,6 +189,7 @@ void tw_matcher_free(struct tw_matcher *matcher)
     if (matcher != NULL) {
         pcre2_match_data_free(matcher->data);
         pcre2_match_context_free(matcher->context);
+        tw_gate_free(matcher->gate);
         free(matcher);
     }
 }
@@ -201,14 +197,17 @@ void tw_matcher_free(struct tw_matcher *matcher)
 static bool matches(struct tw_matcher *matcher, enum side side, enum tw_is is, struct tw_slice line)
 {
     const pcre2_code *code = matcher->profile->codes[side][is];
+    matcher->work += code != NULL;
     return code != NULL && pcre2_match(code, line.ptr, line.len, 0, 0, matcher->data, matcher->context) > 0;
 }
 
-static uint64_t classify(struct tw_matcher *matcher, enum side side, struct tw_slice line)
+// A user's rules may look behind in any way: they are tried in full.
+static uint64_t classify_own(struct tw_matcher *matcher, struct tw_slice line, uint64_t want)
 {
     uint64_t set = 0;
     for (unsigned is = 0; is < TW_IS_COUNT; is++) {
-        set |= matches(matcher, side, (enum tw_is)is, line) ? TW_IS_BIT(is) : 0;
+        bool wanted = (want & TW_IS_BIT(is)) != 0;
+        set |= wanted && matches(matcher, OWN, (enum tw_is)is, line) ? TW_IS_BIT(is) : 0;
     }
     return set;
 }
@@ -222,19 +221,33 @@ static uint64_t hash_of(struct tw_slice line)
     return hash;
 }
 
-uint64_t tw_matcher_classify(struct tw_matcher *matcher, struct tw_slice line)
+static uint64_t classify(struct tw_matcher *matcher, struct tw_slice line, uint64_t want)
 {
-    const uint64_t with_amount = TW_IS_BIT(TW_IS_RETURN) - 1;
+    uint64_t own = classify_own(matcher, line, want | TW_IS_AMOUNTS);
+    if ((own & TW_IS_AMOUNTS) != 0) {
+        return (own & want) | tw_gate_match(matcher->gate, line, want & ~TW_IS_AMOUNTS, &matcher->work);
+    }
+    return own | tw_gate_match(matcher->gate, line, want, &matcher->work);
+}
+
+uint64_t tw_matcher_classify(struct tw_matcher *matcher, struct tw_slice line, uint64_t want)
+{
     uint64_t hash = hash_of(line);
     struct remembered *remembered = &matcher->remembered[hash % REMEMBERED];
-    if (remembered->hash == hash && hash != 0) {
-        return remembered->set;
+    if (remembered->hash != hash || hash == 0) {
+        *remembered = (struct remembered){.hash = hash};
     }
-    uint64_t own = classify(matcher, OWN, line);
-    uint64_t generic = classify(matcher, GENERIC, line);
-    uint64_t set = (own & with_amount) != 0 ? own | (generic & ~with_amount) : own | generic;
-    *remembered = (struct remembered){hash, set};
-    return set;
+    uint64_t missing = want & ~remembered->asked;
+    if (missing != 0) {
+        remembered->set |= classify(matcher, line, missing);
+        remembered->asked |= missing;
+    }
+    return remembered->set & want;
+}
+
+uint64_t tw_matcher_work(const struct tw_matcher *matcher)
+{
+    return matcher->work;
 }
 
 // The first group named `value` that took part in the last match.

@@ -67,6 +67,9 @@ static_assert(TW_IS_COUNT <= 64, "a set of what a line may be is one uint64_t");
 
 #define TW_IS_BIT(is) (UINT64_C(1) << (is))
 
+#define TW_IS_ALL     (TW_IS_BIT(TW_IS_COUNT) - 1)
+#define TW_IS_AMOUNTS (TW_IS_BIT(TW_IS_RETURN) - 1) // the kinds that carry an amount
+
 const char *tw_is_name(enum tw_is is); // "total", …
 
 struct tw_matcher;
@@ -77,9 +80,12 @@ void tw_matcher_free(struct tw_matcher *matcher);
 unsigned tw_profile_columns(const struct tw_profile *profile); // 0: the printer's default
 char tw_matcher_decimal(const struct tw_matcher *matcher);     // '.', ',', or 0: by vote
 
-// All that `line` is, as a set of TW_IS_BIT. What the profile's own rules say of the kinds that
-// carry an amount replaces what the generic ones would say.
-uint64_t tw_matcher_classify(struct tw_matcher *matcher, struct tw_slice line);
+// All that `line` is, of what is in `want`, as a set of TW_IS_BIT. What the profile's own rules say
+// of the kinds that carry an amount replaces what the generic ones would say.
+uint64_t tw_matcher_classify(struct tw_matcher *matcher, struct tw_slice line, uint64_t want);
+
+// How many matches of an expression have been tried so far: a measure of work that no clock disturbs.
+uint64_t tw_matcher_work(const struct tw_matcher *matcher);
 
 // The group `value` of the expression for `is` where it matches in `line`, else the whole match;
 // false when it does not match. Points into `line`.

@@ -9,6 +9,13 @@
 // How many pieces back a receipt may have begun.
 #define REACH 4
 
+// The last reading, kept so that what was found is not read again to be given out.
+struct kept {
+    bool has;
+    size_t first, count; // pieces it is of
+    struct tw_receipt_result result;
+};
+
 struct tw_reader {
     struct tw_reader_options options;
     struct tw_guard guard;
@@ -17,8 +24,9 @@ struct tw_reader {
     tw_reader_line_fn *trace;
     void *trace_ctx;
     struct tw_segments segments; // pieces of paper no fact has accounted for yet
-    size_t held;                 // of those, how many have outlived one ESC @
-    size_t ready;                // of those, how many make a sale that may still learn who and when
+    struct kept kept;
+    size_t held;  // of those, how many have outlived one ESC @
+    size_t ready; // of those, how many make a sale that may still learn who and when
     unsigned ready_known;
     uint64_t fed, accounted; // stream offsets
     int rc;                  // the first error inside a page's callback
@@ -47,6 +55,42 @@ static int read_range(struct tw_reader *r, size_t first, size_t count, struct tw
     return rc;
 }
 
+static void forget(struct tw_reader *r)
+{
+    if (r->kept.has) {
+        tw_sale_free(r->kept.result.sale);
+        r->kept = (struct kept){0};
+    }
+}
+
+static void keep(struct tw_reader *r, size_t first, size_t count, const struct tw_receipt_result *result)
+{
+    forget(r);
+    r->kept = (struct kept){true, first, count, *result};
+}
+
+// Drops the first `count` pieces; a reading of later ones stays.
+static void drop(struct tw_reader *r, size_t count)
+{
+    if (r->kept.first < count) {
+        forget(r);
+    } else {
+        r->kept.first -= count;
+    }
+    tw_segments_drop(&r->segments, count);
+}
+
+// Reads the first `count` pieces to give them out.
+static int read_first(struct tw_reader *r, size_t count, struct tw_receipt_result *out)
+{
+    if (!r->kept.has || r->kept.first > 0 || r->kept.count != count || r->trace != NULL) {
+        return read_range(r, 0, count, out, true);
+    }
+    *out = r->kept.result;
+    r->kept = (struct kept){0};
+    return TW_OK;
+}
+
 // What a reading of `count` pieces from `first` would be, without keeping it.
 struct outlook {
     bool sale, complete, reconciled;
@@ -68,10 +112,37 @@ static struct outlook outlook_of(const struct tw_receipt_result *result)
     return outlook;
 }
 
+// Pieces that together are longer than a page may be are no receipt.
+static bool is_too_long(const struct tw_reader *r, size_t first, size_t count)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < count; i++) {
+        lines += r->segments.items[first + i].count;
+    }
+    return count > 1 && lines > TW_PAGE_MAX_LINES;
+}
+
 static int look(struct tw_reader *r, size_t first, size_t count, struct outlook *out)
 {
     struct tw_receipt_result result = {0};
+    if (is_too_long(r, first, count)) {
+        *out = (struct outlook){.reason = TW_UNPARSED_TOO_LONG};
+        return TW_OK;
+    }
     int rc = read_range(r, first, count, &result, false);
+    if (rc == TW_OK) {
+        *out = outlook_of(&result);
+        keep(r, first, count, &result);
+    }
+    return rc;
+}
+
+// The same for the first `count` lines of one piece.
+static int look_at_lines(struct tw_reader *r, size_t at, size_t count, struct outlook *out)
+{
+    struct tw_receipt_result result = {0};
+    int rc = tw_receipt_read(r->matcher, r->options.rules, r->segments.items[at].lines, count, &result, NULL,
+                             NULL);
     if (rc == TW_OK) {
         *out = outlook_of(&result);
         tw_sale_free(result.sale);
@@ -109,7 +180,7 @@ static int give_first(struct tw_reader *r, size_t count)
 {
     struct tw_receipt_result result = {0};
     struct tw_buf text = {0};
-    int rc = read_range(r, 0, count, &result, true);
+    int rc = read_first(r, count, &result);
     const struct tw_segment *first = &r->segments.items[0];
     const struct tw_segment *last = &r->segments.items[count - 1];
     struct tw_reader_fact fact = {.sale = result.sale,
@@ -129,7 +200,7 @@ static int give_first(struct tw_reader *r, size_t count)
             set_reason(&fact, last, pictures > 0);
         }
         give(r, &fact);
-        tw_segments_drop(&r->segments, count);
+        drop(r, count);
         r->held = r->held > count ? r->held - count : 0;
         r->ready = 0;
     }
@@ -158,19 +229,23 @@ static int divide(struct tw_reader *r, size_t at)
 {
     for (size_t line = tw_segment_repeat(&r->segments.items[at]); line > 0;
          line = tw_segment_repeat(&r->segments.items[++at])) {
+        forget(r);
         int rc = tw_segments_split(&r->segments, at, line);
         if (rc != TW_OK) {
             return rc;
         }
         struct outlook before = {0};
         struct outlook after = {0};
+        size_t next = tw_segment_repeat(&r->segments.items[at + 1]);
+        next = next > 0 ? next : r->segments.items[at + 1].count;
         rc = look(r, at, 1, &before);
-        rc = rc == TW_OK ? look(r, at + 1, 1, &after) : rc;
+        rc = rc == TW_OK ? look_at_lines(r, at + 1, next, &after) : rc;
         if (rc != TW_OK) {
             return rc;
         }
         bool idle = r->segments.items[at + 1].why == TW_PAGE_IDLE;
         if (!before.reconciled || !(after.sale || after.reason == TW_UNPARSED_NO_TOTAL || idle)) {
+            forget(r);
             return tw_segments_merge(&r->segments, at);
         }
         rc = flush(r, at);
@@ -310,6 +385,7 @@ static int on_blank(struct tw_reader *r, const struct tw_page_view *page)
 static void on_page(void *ctx, struct tw_page_view *page)
 {
     struct tw_reader *r = ctx;
+    forget(r);
     size_t masked = tw_page_mask(page, &r->guard);
     bool blank = tw_page_is_blank(page);
     int rc = blank ? on_blank(r, page) : tw_segments_add(&r->segments, page, masked);
@@ -346,7 +422,8 @@ void tw_reader_free(struct tw_reader *r)
     if (r != NULL) {
         tw_page_free(r->page);
         tw_matcher_free(r->matcher);
-        tw_segments_drop(&r->segments, r->segments.count);
+        forget(r);
+        drop(r, r->segments.count);
         free(r->segments.items);
         free(r);
     }
@@ -377,7 +454,8 @@ int tw_reader_idle(struct tw_reader *r)
 
 void tw_reader_restore(struct tw_reader *r, uint64_t offset, const struct tw_page_state *state)
 {
-    tw_segments_drop(&r->segments, r->segments.count);
+    forget(r);
+    drop(r, r->segments.count);
     r->held = 0;
     r->ready = 0;
     r->fed = offset;

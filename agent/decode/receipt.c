@@ -146,6 +146,16 @@ static bool has_priced_article(const struct tw_receipt *receipt)
     return false;
 }
 
+static bool has_too_many(const struct tw_receipt *receipt)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < receipt->total; i++) {
+        enum tw_role role = receipt->lines[i].role;
+        lines += role >= TW_ROLE_ITEM && role <= TW_ROLE_VOID;
+    }
+    return lines > TW_SALE_MAX_LINES;
+}
+
 static struct verdict not_sale(const char *detail)
 {
     return (struct verdict){false, TW_UNPARSED_NOT_A_SALE, detail};
@@ -169,6 +179,9 @@ static struct verdict judge_paper(const struct tw_receipt *receipt)
     }
     if (is_card_slip(receipt)) {
         return not_sale("it is a card terminal's slip");
+    }
+    if (has_too_many(receipt)) {
+        return (struct verdict){false, TW_UNPARSED_TOO_LONG, "it has more lines than a sale may have"};
     }
     return (struct verdict){.sale = true};
 }
@@ -205,6 +218,7 @@ static bool is_settled(const struct tw_sale *sale)
 static int make_sale(struct tw_receipt *receipt, struct tw_matcher *matcher,
                      const struct tw_scan_rules *rules, struct tw_sale *sale)
 {
+    tw_receipt_ask(receipt, matcher);
     int rc = tw_receipt_build(receipt, matcher, sale);
     rc = rc == TW_OK ? tw_receipt_pay(receipt, matcher, sale) : rc;
     if (rc == TW_OK) {

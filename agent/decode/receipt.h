@@ -98,6 +98,9 @@ int TW_MUST_CHECK tw_receipt_load(struct tw_receipt *receipt, struct tw_matcher 
                                   const struct tw_page_line *lines, size_t count);
 void tw_receipt_clear(struct tw_receipt *receipt);
 
+// Asks what only matters once the paper is taken for a sale. The stages after the roles need it.
+void tw_receipt_ask(struct tw_receipt *receipt, struct tw_matcher *matcher);
+
 // Fills one line's quantity, unit price and label. Needs its numbers and amount.
 void tw_receipt_quantity(struct tw_receipt_line *line, bool counts_lead);
 

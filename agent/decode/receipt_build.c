@@ -2,6 +2,8 @@
 //
 // The sale: articles with what stands above and below them (name, quantity, article number),
 // discounts with what they belong to, coupons.
+#include <ctype.h>
+
 #include "agent/decode/receipt.h"
 
 #define NONE SIZE_MAX
@@ -196,6 +198,9 @@ static int on_article(struct builder *b, size_t i)
         take_quantity(b, line, &b->receipt->lines[b->name_above]);
     }
     take_codes(b, line, from);
+    if (b->name_above != NONE && !own_name) {
+        take_codes(b, line, &b->receipt->lines[b->name_above]);
+    }
     if (b->code_above != NONE) {
         take_codes(b, line, &b->receipt->lines[b->code_above]);
     }
@@ -243,6 +248,19 @@ static int add_coupon(struct builder *b, struct tw_slice code)
     return coupon->code != NULL && coupon->scheme != NULL ? TW_OK : TW_ERR_NOMEM;
 }
 
+// `COUPON WELCOME10`: a last word of letters and figures.
+static struct tw_slice coupon_word(struct tw_slice label)
+{
+    size_t begin = label.len;
+    bool figure = label.len > 0 && isdigit(label.ptr[label.len - 1]);
+    while (begin > 0 && (isupper(label.ptr[begin - 1]) || isdigit(label.ptr[begin - 1]))) {
+        begin--;
+    }
+    bool word = figure && label.len - begin >= 6 && begin > 0 && label.ptr[begin - 1] == ' ' &&
+                isupper(label.ptr[begin]);
+    return tw_slice_make(label.ptr + begin, word ? label.len - begin : 0);
+}
+
 // The code of a coupon stands in its own line or in the next one.
 static int take_coupon(struct builder *b, size_t i)
 {
@@ -255,7 +273,10 @@ static int take_coupon(struct builder *b, size_t i)
         }
     }
     struct tw_receipt_line *next = &b->receipt->lines[i + 1];
-    struct tw_slice code;
+    struct tw_slice code = coupon_word(line->label);
+    if (tw_receipt_is(line, TW_IS_COUPON) && code.len > 0) {
+        return add_coupon(b, code);
+    }
     if (i + 1 < b->receipt->total && next->amount < 0 && !next->quantity_only &&
         tw_receipt_is(next, TW_IS_COUPON_CODE) &&
         tw_matcher_value(b->matcher, TW_IS_COUPON_CODE, tw_receipt_text(next), &code)) {
@@ -428,5 +449,13 @@ int tw_receipt_build(struct tw_receipt *receipt, struct tw_matcher *matcher, str
     }
     rc = rc == TW_OK ? resolve_voids(&b, from) : rc;
     free(from);
+    b.name_above = NONE;
+    if (b.code_above != NONE && b.article != NONE && b.direct && rc == TW_OK) { // below the last article
+        take_codes(&b, &sale->lines[b.article], &receipt->lines[b.code_above]);
+    }
+    b.code_above = NONE;
+    for (size_t i = receipt->total + 1; i < receipt->count && rc == TW_OK; i++) {
+        rc = receipt->lines[i].role == TW_ROLE_FEE ? on_article(&b, i) : TW_OK;
+    }
     return rc;
 }

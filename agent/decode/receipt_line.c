@@ -223,9 +223,21 @@ static void find_code_only(struct tw_receipt_line *line)
     line->code_only = line->gtin[0] != 0 || line->sku[0] != 0;
 }
 
+// A name with its GTIN in front, whose amount stands on the next line.
+static void find_code_of_name(struct tw_receipt_line *line)
+{
+    const struct tw_number *first = &line->numbers[0];
+    bool leads = line->amount < 0 && line->number_count > 0 && !line->code_only && first->begin == 0 &&
+                 first->kind == TW_NUMBER_COUNT;
+    if (leads) {
+        take_code(line, first, true, false);
+    }
+}
+
 // An article number inside an article's line: in front of its name, or in a column of its own.
 static void find_code_inside(struct tw_receipt_line *line)
 {
+    find_code_of_name(line);
     for (size_t i = 0; i < line->number_count && line->amount >= 0 && (int)i < line->amount; i++) {
         const struct tw_number *number = &line->numbers[i];
         size_t digits = (size_t)(number->end - number->digits);
@@ -241,29 +253,108 @@ static void find_code_inside(struct tw_receipt_line *line)
     }
 }
 
-static int load_line(struct tw_receipt_line *line, struct tw_matcher *matcher, char decimal)
+// --- what a line may be: asked only where the answer can matter ---
+
+#define BITS3(a, b, c) (TW_IS_BIT(a) | TW_IS_BIT(b) | TW_IS_BIT(c))
+
+// Words about the whole paper.
+static const uint64_t paper_bits = BITS3(TW_IS_RETURN, TW_IS_VOID, TW_IS_COPY) |
+                                   BITS3(TW_IS_TRAINING, TW_IS_REPORT, TW_IS_SLIP) | TW_IS_BIT(TW_IS_ORDER) |
+                                   TW_IS_BIT(TW_IS_RECEIPT);
+static const uint64_t amount_bits = TW_IS_AMOUNTS | TW_IS_BIT(TW_IS_TAX_TOTAL) | TW_IS_BIT(TW_IS_BRAND);
+static const uint64_t inherited_bits =
+    BITS3(TW_IS_DEPOSIT, TW_IS_FEE, TW_IS_DISCOUNT) | TW_IS_BIT(TW_IS_COUPON);
+
+// What a paper is stands at its head or foot: of a long one the middle is not asked. One without
+// any amount is no sale, and only its head is.
+#define END_LINES 150
+
+// No heading is longer, in bytes, on the widest paper.
+#define HEADING_MAX 128
+
+static void ask(struct tw_receipt_line *line, struct tw_matcher *matcher, uint64_t want)
 {
-    line->is = line->is_rule ? 0 : tw_matcher_classify(matcher, line->plain);
-    line->number_count = tw_number_find(tw_receipt_text(line), decimal, line->numbers, TW_NUMBERS_MAX);
-    line->amount = last_amount(line);
-    line->amount = line->amount < 0 ? any_amount(line) : line->amount;
-    line->tax_rate = -1;
+    line->is |= line->is_rule ? 0 : tw_matcher_classify(matcher, line->plain, want);
+}
+
+static bool is_at_end(const struct tw_receipt *receipt, size_t i)
+{
+    return i < END_LINES || i + END_LINES >= receipt->count;
+}
+
+static bool has_money(const struct tw_receipt_line *line)
+{
+    for (size_t i = 0; i < line->number_count; i++) {
+        if (line->numbers[i].kind == TW_NUMBER_MONEY) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Finds the numbers of every line; true when one is an amount.
+static bool load_numbers(struct tw_receipt *receipt)
+{
+    bool money = false;
+    for (size_t i = 0; i < receipt->count; i++) {
+        struct tw_receipt_line *line = &receipt->lines[i];
+        line->number_count =
+            tw_number_find(tw_receipt_text(line), receipt->decimal, line->numbers, TW_NUMBERS_MAX);
+        line->amount = -1;
+        line->tax_rate = -1;
+        money = money || has_money(line);
+    }
+    return money;
+}
+
+static void load_line(struct tw_receipt_line *line, struct tw_matcher *matcher, bool at_end)
+{
+    bool money = has_money(line);
+    uint64_t want = at_end ? paper_bits : TW_IS_BIT(TW_IS_VOID);
+    ask(line, matcher, money ? want | amount_bits : want);
+    if (money) {
+        line->amount = last_amount(line);
+        line->amount = line->amount < 0 ? any_amount(line) : line->amount;
+    }
     find_code_only(line);
     find_code_inside(line);
-    return TW_OK;
+}
+
+// Of lines without an amount: what the roles of the others depend on.
+static void ask_texts(struct tw_receipt *receipt, struct tw_matcher *matcher)
+{
+    const uint64_t always = BITS3(TW_IS_TAX_TABLE, TW_IS_HEADING, TW_IS_VOID_LINE);
+    for (size_t i = 0; i < receipt->count; i++) {
+        struct tw_receipt_line *line = &receipt->lines[i];
+        const struct tw_receipt_line *below = line + 1; // the line behind the last has no amount
+        bool names = i + 1 < receipt->count && below->amount >= 0 && below->quantity_only;
+        uint64_t want = line->plain.len <= HEADING_MAX ? always : TW_IS_BIT(TW_IS_VOID_LINE);
+        if (line->amount < 0) {
+            ask(line, matcher, names ? want | inherited_bits : want);
+        }
+    }
+}
+
+void tw_receipt_ask(struct tw_receipt *receipt, struct tw_matcher *matcher)
+{
+    for (size_t i = 0; i < receipt->count; i++) {
+        struct tw_receipt_line *line = &receipt->lines[i];
+        uint64_t text = is_at_end(receipt, i)
+                            ? TW_IS_ALL
+                            : TW_IS_BIT(TW_IS_COUPON_CODE) | TW_IS_BIT(TW_IS_RECEIPT_NUMBER);
+        ask(line, matcher, line->amount < 0 ? text : TW_IS_BIT(TW_IS_MEMBER));
+    }
 }
 
 // `PFAND` above `6 x 0,25  1,50`: the amount's line is what the name above it says.
 static void inherit_names(struct tw_receipt *receipt)
 {
-    const uint64_t kinds =
-        TW_IS_BIT(TW_IS_DEPOSIT) | TW_IS_BIT(TW_IS_FEE) | TW_IS_BIT(TW_IS_DISCOUNT) | TW_IS_BIT(TW_IS_COUPON);
     for (size_t i = 1; i < receipt->count; i++) {
         struct tw_receipt_line *line = &receipt->lines[i];
         const struct tw_receipt_line *above = &receipt->lines[i - 1];
         bool nameless = line->amount >= 0 && line->quantity_only;
         if (nameless && above->amount < 0 && !above->is_rule && !above->code_only && !above->quantity_only) {
-            line->is |= above->is & kinds;
+            line->is |= above->is & inherited_bits;
         }
     }
 }
@@ -317,18 +408,19 @@ int tw_receipt_load(struct tw_receipt *receipt, struct tw_matcher *matcher, cons
     }
     char decimal = tw_matcher_decimal(matcher);
     receipt->decimal = decimal != 0 ? decimal : vote_decimal(receipt);
-    for (size_t i = 0; i < count; i++) {
-        int rc = load_line(&receipt->lines[i], matcher, receipt->decimal);
-        if (rc != TW_OK) {
-            return rc;
-        }
-    }
-    bool lead = counts_lead(receipt);
-    for (size_t i = 0; i < count; i++) {
-        tw_receipt_quantity(&receipt->lines[i], lead);
-    }
-    inherit_names(receipt);
     receipt->total = count;
+    bool money = load_numbers(receipt);
+    for (size_t i = 0; i < count && (money || i < END_LINES); i++) {
+        load_line(&receipt->lines[i], matcher, is_at_end(receipt, i));
+    }
+    if (money) {
+        bool lead = counts_lead(receipt);
+        for (size_t i = 0; i < count; i++) {
+            tw_receipt_quantity(&receipt->lines[i], lead);
+        }
+        ask_texts(receipt, matcher);
+        inherit_names(receipt);
+    }
     return TW_OK;
 }
 

@@ -219,6 +219,10 @@ static void take_rounding(const struct tw_receipt *receipt, struct tw_sale *sale
 int tw_receipt_pay(const struct tw_receipt *receipt, struct tw_matcher *matcher, struct tw_sale *sale)
 {
     sale->total = (struct tw_money){true, tw_receipt_amount(&receipt->lines[receipt->total])};
+    for (size_t i = receipt->total + 1; i < receipt->count; i++) {
+        const struct tw_receipt_line *line = &receipt->lines[i];
+        sale->total.minor += line->role == TW_ROLE_FEE ? tw_receipt_amount(line) : 0; // a tip
+    }
     sale->tax = (struct tw_money){receipt->has_tax, receipt->tax_minor};
     take_rounding(receipt, sale);
     int rc = take_tenders(receipt, matcher, sale);

@@ -36,7 +36,8 @@ static size_t unit_len(struct tw_slice text)
     size_t best = 0;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         size_t len = strlen(units[i]);
-        bool here = text.len >= len && strncasecmp((const char *)text.ptr, units[i], len) == 0;
+        bool first = text.len > 0 && (text.ptr[0] | 0x20) == ((uint8_t)units[i][0] | 0x20);
+        bool here = first && text.len >= len && strncasecmp((const char *)text.ptr, units[i], len) == 0;
         uint8_t next = here && text.len > len ? text.ptr[len] : ' ';
         bool ends =
             !((next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z') || next >= 0x80) || next == 0xc3;
@@ -179,14 +180,51 @@ static size_t expression_at(struct tw_receipt_line *line, size_t i)
     return 0;
 }
 
+// Part of a name that looks like a quantity: nothing separates it from the name, no currency is
+// on it, and what it makes is not the amount.
+static bool is_size(const struct tw_receipt_line *line, size_t i)
+{
+    const struct tw_number *first = &line->numbers[i];
+    return line->amount > (int)i + 1 && first->begin > 1 && line->text[first->begin - 2] != ' ' &&
+           !line->numbers[i + 1].has_currency && line->has_unit &&
+           !tw_receipt_fits(line, tw_receipt_amount(line));
+}
+
+// `1.24 lb @ 1 lb /0.58`: what one unit costs. Gives where it ends, or 0.
+static size_t price_of_one(struct tw_receipt_line *line, size_t i)
+{
+    const struct tw_number *a = &line->numbers[i];
+    const struct tw_number *one = a + 1;
+    const struct tw_number *price = a + 2;
+    if (i + 2 >= line->number_count || one->kind != TW_NUMBER_COUNT || one->value != 1 ||
+        price->kind != TW_NUMBER_MONEY || !is_quantity(a) ||
+        join_of(trimmed(line->text, a->end, one->begin)) != JOIN_TIMES) {
+        return 0;
+    }
+    struct tw_slice between = trimmed(line->text, one->end, price->begin);
+    struct tw_slice rest = skip(between, unit_len(between));
+    bool per = unit_len(between) > 0 && rest.len == 1 && rest.ptr[0] == '/';
+    if (per) {
+        set_quantity(line, a, price);
+    }
+    return per ? price->end : 0;
+}
+
 static bool find_expression(struct tw_receipt_line *line, size_t *begin, size_t *end)
 {
     for (size_t i = 0; i + 1 < line->number_count; i++) {
         const struct tw_number *price = &line->numbers[i + 1];
         bool column = line->amount == (int)i + 1 && line->numbers[i].begin > 0 &&
                       memcmp(line->text + price->begin - 2, "  ", 2) == 0;
-        size_t stop = column ? 0 : expression_at(line, i); // `NAME 2x  0,50`: the column is the amount
+        size_t stop = column ? 0 : price_of_one(line, i);
+        stop =
+            column || stop > 0 ? stop : expression_at(line, i); // `NAME 2x  0,50`: the column is the amount
         if (stop == 0) {
+            continue;
+        }
+        if (is_size(line, i)) { // `COLA 6X0,33  2,75`: litres, not a price
+            line->has_quantity = false;
+            line->has_unit = false;
             continue;
         }
         if (line->amount >= 0 && line->amount <= (int)i + 1) {
@@ -331,9 +369,17 @@ static void set_label(struct tw_receipt_line *line, size_t begin, size_t end)
         }
     }
     end = end < begin ? begin : trim_label(line->text, begin, end);
-    bool times = line->has_unit && end >= begin + 3 && line->text[end - 2] == ' ' &&
-                 strchr("xX*", line->text[end - 1]) != NULL;
-    line->label = trimmed(line->text, begin, times ? end - 2 : end); // `NAME x 2 @ 6.50`
+    bool times = line->has_quantity && end >= begin + 3 && line->text[end - 2] == ' ' &&
+                 strchr(line->has_unit ? "xX*@" : "@", line->text[end - 1]) != NULL;
+    end = times ? end - 2 : end; // `NAME x 2 @ 6.50`
+    bool each = line->has_quantity && end >= begin + 4 && memcmp(line->text + end - 3, " à", 3) == 0;
+    end = each ? end - 3 : end;
+    size_t code = strlen(line->gtin);
+    if (code > 0 && end > begin + code + 1 && line->text[end - code - 1] == ' ' &&
+        memcmp(line->text + end - code, line->gtin, code) == 0) {
+        end -= code + 1; // `NAME 4006381333931`
+    }
+    line->label = trimmed(line->text, begin, end);
 }
 
 // An article number in front is not part of the name.

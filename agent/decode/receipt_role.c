@@ -14,6 +14,7 @@ struct trial {
     size_t total; // index of the line tried as the total
     enum unsigned_discounts way;
     int64_t lines, rounding, tenders, change;
+    int64_t tips; // printed behind the total, and paid with it
     size_t items, tender_count;
     bool lines_close, tenders_close;
     int score;
@@ -59,7 +60,23 @@ static enum tw_role early_total(const struct tw_receipt_line *line, const struct
     return repeats || tw_receipt_is(line, TW_IS_NET) ? TW_ROLE_INFO : TW_ROLE_ITEM;
 }
 
-static enum tw_role article_role(const struct tw_receipt_line *line, int64_t total)
+// `LATTE 3.50` and further down `LATTE -3.50`: the article again, not a discount on it.
+static bool takes_back(const struct tw_receipt *receipt, size_t at)
+{
+    const struct tw_receipt_line *line = &receipt->lines[at];
+    for (size_t i = 0; i < at && tw_receipt_amount(line) < 0 && line->label.len > 0; i++) {
+        const struct tw_receipt_line *other = &receipt->lines[i];
+        if (other->amount >= 0 && tw_receipt_amount(other) == -tw_receipt_amount(line) &&
+            other->label.len == line->label.len &&
+            memcmp(other->label.ptr, line->label.ptr, line->label.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum tw_role article_role(const struct tw_receipt *receipt, const struct tw_receipt_line *line,
+                                 int64_t total)
 {
     if (tw_receipt_is(line, TW_IS_GIFT_CARD) && tw_receipt_amount(line) > 0) {
         return TW_ROLE_GIFT_CARD;
@@ -71,7 +88,8 @@ static enum tw_role article_role(const struct tw_receipt_line *line, int64_t tot
         return TW_ROLE_FEE;
     }
     bool article = line->gtin[0] != 0 || line->has_quantity || tw_receipt_is(line, TW_IS_RETURN_LINE);
-    return tw_receipt_amount(line) < 0 && total >= 0 && !article ? TW_ROLE_DISCOUNT : TW_ROLE_ITEM;
+    article = article || tw_receipt_amount(line) >= 0 || total < 0;
+    return article || takes_back(receipt, (size_t)(line - receipt->lines)) ? TW_ROLE_ITEM : TW_ROLE_DISCOUNT;
 }
 
 // A line that only says "STORNO" makes the next one a void line.
@@ -94,7 +112,7 @@ static enum tw_role role_before(struct tw_receipt *receipt, const struct trial *
         return TW_ROLE_SUBTOTAL;
     }
     if (is_any(line, info_bits)) {
-        return trial->way == AS_ARTICLES ? article_role(line, total) : TW_ROLE_INFO;
+        return trial->way == AS_ARTICLES ? article_role(receipt, line, total) : TW_ROLE_INFO;
     }
     if (tw_receipt_is(line, TW_IS_VOID_LINE) || (negative && trial->items > 0 && follows_void(receipt, i))) {
         return TW_ROLE_VOID;
@@ -117,9 +135,9 @@ static enum tw_role role_before(struct tw_receipt *receipt, const struct trial *
     }
     if (is_any(line, discount_bits) && !(negative && total >= 0 && tw_receipt_is(line, TW_IS_RETURN_LINE))) {
         bool item_of_return = negative && total < 0;
-        return item_of_return ? article_role(line, total) : discount_role(line, trial, total);
+        return item_of_return ? article_role(receipt, line, total) : discount_role(line, trial, total);
     }
-    return article_role(line, total);
+    return article_role(receipt, line, total);
 }
 
 // A void line printed without its sign still takes back.
@@ -197,7 +215,11 @@ static enum tw_role role_after(const struct tw_receipt_line *line, const struct 
         !is_any(line, tender_bits & ~TW_IS_BIT(TW_IS_TENDER))) {
         return TW_ROLE_INFO;
     }
-    return is_any(line, tender_bits) ? TW_ROLE_TENDER : TW_ROLE_UNKNOWN;
+    if (is_any(line, tender_bits)) {
+        return TW_ROLE_TENDER;
+    }
+    bool tip = tw_receipt_is(line, TW_IS_FEE) && trial->tender_count == 0 && tw_receipt_amount(line) > 0;
+    return tip && total > 0 ? TW_ROLE_FEE : TW_ROLE_UNKNOWN;
 }
 
 static void try_after(struct tw_receipt *receipt, struct trial *trial)
@@ -216,7 +238,23 @@ static void try_after(struct tw_receipt *receipt, struct trial *trial)
             trial->change = amount < 0 ? -amount : amount;
         } else if (line->role == TW_ROLE_ROUNDING) {
             trial->rounding += amount;
+        } else if (line->role == TW_ROLE_FEE) {
+            trial->tips += amount;
         }
+    }
+}
+
+// `TOTAL 23.68`, `Tip 4.00`, `VISA 27.68`: a tip behind the total counts where it was paid.
+static void settle_tips(struct tw_receipt *receipt, struct trial *trial)
+{
+    int64_t total = tw_receipt_amount(&receipt->lines[trial->total]);
+    if (trial->tips == 0 || trial->tenders - trial->change == total + trial->tips) {
+        return;
+    }
+    trial->tips = 0;
+    for (size_t i = trial->total + 1; i < receipt->count; i++) {
+        struct tw_receipt_line *line = &receipt->lines[i];
+        line->role = line->role == TW_ROLE_FEE ? TW_ROLE_UNKNOWN : line->role;
     }
 }
 
@@ -303,7 +341,7 @@ static void judge(const struct tw_receipt *receipt, struct trial *trial)
     const struct tw_receipt_line *line = &receipt->lines[trial->total];
     int64_t total = tw_receipt_amount(line);
     int64_t net = trial->lines + trial->rounding;
-    int64_t settled = trial->tenders - trial->change;
+    int64_t settled = trial->tenders - trial->change - trial->tips;
     trial->lines_close = trial->items > 0 && (net == total || net + receipt->tax_minor == total ||
                                               (trial->rounding != 0 && trial->lines == total));
     trial->tenders_close = trial->tender_count > 0 ? settled == total || (trial->rounding != 0 &&
@@ -325,8 +363,9 @@ static struct trial try_total(struct tw_receipt *receipt, size_t at, enum unsign
     receipt->lines[at].role = TW_ROLE_TOTAL;
     receipt->lines[at].flip = false;
     try_after(receipt, &trial);
+    settle_tips(receipt, &trial);
     change_of_return(receipt, &trial);
-    if (trial.tenders - trial.change != tw_receipt_amount(&receipt->lines[at])) {
+    if (trial.tenders - trial.change - trial.tips != tw_receipt_amount(&receipt->lines[at])) {
         try_unknown(receipt, &trial);
         sum_tenders(receipt, &trial);
     }
@@ -357,12 +396,20 @@ static bool is_beyond_doubt(const struct tw_receipt *receipt, const struct trial
     return told && trial->items >= 2 && trial->lines_close && trial->tenders_close && trial->tender_count > 0;
 }
 
+// How many lines may be tried as the total. A receipt has a handful; of a long page of anything
+// only so many are tried that the work stays bounded.
+static size_t tries_max(const struct tw_receipt *receipt)
+{
+    size_t most = 24000 / (receipt->count + 1);
+    return most > 64 ? 64 : most < 12 ? 12 : most;
+}
+
 static bool try_all(struct tw_receipt *receipt, bool labelled, struct trial *best)
 {
     bool found = false;
-    unsigned tries = 0;
+    size_t tries = 0;
     int64_t sum = 0;
-    for (size_t i = 0; i < receipt->count && tries < 64; i++) {
+    for (size_t i = 0; i < receipt->count && tries < tries_max(receipt); i++) {
         const struct tw_receipt_line *line = &receipt->lines[i];
         int64_t before = sum;
         sum += is_any(line, info_bits) || line->is_tax_row ? 0 : tw_receipt_amount(line);

@@ -84,15 +84,25 @@ static int64_t smallest(const struct amounts *a)
     return least;
 }
 
+// `A=19,0% 0,56 NETTO 2,94`, `B 7,00% 1,40 21,40`: the tax letter and then the rate.
+static bool begins_with_letter(const struct tw_receipt_line *line)
+{
+    const char *text = line->text;
+    return line->len > 3 && text[0] >= 'A' && text[0] <= 'Z' && strchr(" =:", text[1]) != NULL &&
+           line->number_count > 0 && line->numbers[0].kind == TW_NUMBER_PERCENT &&
+           line->numbers[0].begin <= 3;
+}
+
 // Reads one line as a tax row. Inside a table the arithmetic must bear it out; outside the label does.
 static bool read_row(struct tw_receipt_line *line, bool in_table)
 {
     struct amounts amounts = amounts_of(line);
     bool labelled = tw_receipt_is(line, TW_IS_TAX);
-    if (amounts.count == 0 || (!in_table && !labelled)) {
+    int64_t tax = 0;
+    bool lettered = amounts.rate >= 0 && begins_with_letter(line) && tax_by_rate(&amounts, &tax);
+    if (amounts.count == 0 || (!in_table && !labelled && !lettered)) {
         return false;
     }
-    int64_t tax = 0;
     bool sure = (amounts.rate >= 0 && tax_by_rate(&amounts, &tax)) || tax_by_sum(&amounts, &tax);
     if (!sure) {
         bool single = amounts.count == 1 && (labelled || amounts.rate >= 0);
@@ -136,14 +146,21 @@ struct sum {
     size_t count;
 };
 
+// More taxes than any receipt has: beyond them repetitions are not looked for.
+#define TAXES_MAX 32
+
+struct taxes {
+    size_t at[TAXES_MAX]; // lines
+    size_t count;
+};
+
 // The same tax again further down; two in a row are two taxes (CGST and SGST).
-static bool repeats(const struct tw_receipt *receipt, size_t at)
+static bool repeats(const struct tw_receipt *receipt, const struct taxes *taxes, size_t at)
 {
     const struct tw_receipt_line *line = &receipt->lines[at];
-    for (size_t i = 0; i + 1 < at; i++) {
-        const struct tw_receipt_line *other = &receipt->lines[i];
-        if (other->is_tax_row && !other->is_tax_total && other->tax_rate == line->tax_rate &&
-            other->tax_minor == line->tax_minor && line->tax_rate >= 0) {
+    for (size_t i = 0; i < taxes->count && taxes->at[i] + 1 < at; i++) {
+        const struct tw_receipt_line *other = &receipt->lines[taxes->at[i]];
+        if (other->tax_rate == line->tax_rate && other->tax_minor == line->tax_minor && line->tax_rate >= 0) {
             return true;
         }
     }
@@ -153,12 +170,18 @@ static bool repeats(const struct tw_receipt *receipt, size_t at)
 static struct sum sum_rows(const struct tw_receipt *receipt, bool with_rate)
 {
     struct sum sum = {0};
+    struct taxes taxes = {.count = 0};
     for (size_t i = 0; i < receipt->count; i++) {
         const struct tw_receipt_line *line = &receipt->lines[i];
-        if (line->is_tax_row && !line->is_tax_total && (line->tax_rate >= 0) == with_rate &&
-            !repeats(receipt, i)) {
+        if (!line->is_tax_row || line->is_tax_total || (line->tax_rate >= 0) != with_rate) {
+            continue;
+        }
+        if (!repeats(receipt, &taxes, i)) {
             sum.minor += line->tax_minor;
             sum.count++;
+        }
+        if (taxes.count < TAXES_MAX) {
+            taxes.at[taxes.count++] = i;
         }
     }
     return sum;

@@ -25,24 +25,26 @@ static bool can_be_voided(const struct tw_sale_line *line)
     return !line->voided && line->kind != TW_LINE_DISCOUNT;
 }
 
-static int64_t net_of(const struct tw_sale *sale, size_t n)
+// What was taken off each line (by its number) by discounts of its own.
+static void sum_discounts(const struct tw_sale *sale, int64_t less[TW_SALE_MAX_LINES + 1])
 {
-    int64_t net = sale->lines[n].amount_minor;
-    for (size_t i = n + 1; i < sale->line_count; i++) {
+    memset(less, 0, (TW_SALE_MAX_LINES + 1) * sizeof *less);
+    for (size_t i = 0; i < sale->line_count; i++) {
         const struct tw_sale_line *line = &sale->lines[i];
-        net += line->kind == TW_LINE_DISCOUNT && !line->voided && line->applies_to == (int)n + 1
-                   ? line->amount_minor
-                   : 0;
+        less[line->applies_to] += line->kind == TW_LINE_DISCOUNT && !line->voided ? line->amount_minor : 0;
     }
-    return net;
 }
 
 // The nearest earlier line that fits by name (or any name) and by amount (gross or net).
 static size_t find_earlier(const struct tw_sale *sale, size_t at, const char *name, bool net)
 {
+    int64_t less[TW_SALE_MAX_LINES + 1];
+    if (net) {
+        sum_discounts(sale, less);
+    }
     for (size_t n = at; n > 0; n--) {
         const struct tw_sale_line *line = &sale->lines[n - 1];
-        int64_t amount = net ? net_of(sale, n - 1) : line->amount_minor;
+        int64_t amount = line->amount_minor + (net ? less[n] : 0);
         bool named = name[0] == 0 || same_name(line->description, name);
         if (can_be_voided(line) && named && amount == -sale->lines[at].amount_minor) {
             return n - 1;
