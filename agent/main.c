@@ -122,6 +122,32 @@ static int check_profiles(struct agent *agent)
     return rc;
 }
 
+static struct tw_uplink_options uplink_options(struct agent *agent)
+{
+    const struct tw_config *config = agent->config;
+    return (struct tw_uplink_options){
+        .url = config->uplink.url,
+        .ca = config->uplink.ca,
+        .cert = config->uplink.cert,
+        .key = config->uplink.key,
+        .ack = config->uplink.ack,
+        .tenant = config->tenant,
+        .store = config->store,
+        .terminal = config->terminal,
+        .journal = agent->journal,
+        .clock = agent->clock,
+        .seal = agent->seal,
+        .on_members = members_came,
+        .ctx = agent,
+    };
+}
+
+static int check_uplink(struct agent *agent)
+{
+    const struct tw_uplink_options options = uplink_options(agent);
+    return tw_uplink_check(&options, &agent->err);
+}
+
 static int make_folder(struct agent *agent, const char *path, mode_t mode)
 {
     if (mkdir(path, mode) == 0 || errno == EEXIST) {
@@ -180,22 +206,7 @@ static int start_members(struct agent *agent)
 
 static int start_uplink(struct agent *agent)
 {
-    const struct tw_config *config = agent->config;
-    const struct tw_uplink_options options = {
-        .url = config->uplink.url,
-        .ca = config->uplink.ca,
-        .cert = config->uplink.cert,
-        .key = config->uplink.key,
-        .ack = config->uplink.ack,
-        .tenant = config->tenant,
-        .store = config->store,
-        .terminal = config->terminal,
-        .journal = agent->journal,
-        .clock = agent->clock,
-        .seal = agent->seal,
-        .on_members = members_came,
-        .ctx = agent,
-    };
+    const struct tw_uplink_options options = uplink_options(agent);
     struct tw_uplink *uplink = NULL;
     int rc = tw_uplink_start(&options, &uplink, &agent->err);
     if (rc == TW_OK) {
@@ -297,7 +308,8 @@ static void stop(struct agent *agent)
 
 int main(int argc, char **argv)
 {
-    static int (*const checks[])(struct agent *) = {start_harden, start_config, start_rules, check_profiles};
+    static int (*const checks[])(struct agent *) = {start_harden, start_config, start_rules, check_profiles,
+                                                    check_uplink};
     static int (*const steps[])(struct agent *) = {start_base, start_journal, start_members, start_uplink,
                                                    start_lane, start_desk,    start_devices, start_ready};
     struct tw_options options;

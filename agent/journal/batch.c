@@ -110,6 +110,14 @@ void tw_batch_sale(struct tw_batch *batch, enum tw_event_type type, const char *
     }
 }
 
+void tw_batch_sale_again(struct tw_batch *batch, struct tw_slice data)
+{
+    if (batch->sale == TW_NO_SALE) {
+        wrong(batch, TW_ERR_INVALID);
+    }
+    batch->sale_again = keep(batch, data);
+}
+
 void tw_batch_idempotency(struct tw_batch *batch, const char *key, const uint8_t body_sha256[32])
 {
     if (batch->has_request) {
@@ -172,6 +180,23 @@ struct tw_event_row tw_batch_row(const struct tw_batch *batch, size_t index)
     };
     memcpy(row.id, event->id, sizeof row.id);
     return row;
+}
+
+int tw_batch_set_sale_id(struct tw_slice data, const char *id, struct tw_buf *out)
+{
+    const size_t mark = strlen(TW_BATCH_SALE_ID);
+    tw_buf_clear(out);
+    const uint8_t *at = data.ptr;
+    const uint8_t *end = data.ptr + data.len;
+    const uint8_t *found = memmem(at, data.len, TW_BATCH_SALE_ID, mark);
+    while (found != NULL) {
+        tw_buf_add(out, at, (size_t)(found - at));
+        tw_buf_add_text(out, id);
+        at = found + mark;
+        found = memmem(at, (size_t)(end - at), TW_BATCH_SALE_ID, mark);
+    }
+    tw_buf_add(out, at, (size_t)(end - at));
+    return tw_buf_status(out);
 }
 
 void tw_batch_unwrite(struct tw_batch *batch)

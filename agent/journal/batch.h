@@ -39,6 +39,7 @@ struct tw_batch {
     char boot[37];
     size_t sale; // index of the sale among the events, or TW_NO_SALE
     struct tw_span sale_key;
+    struct tw_span sale_again; // empty: as the sale
     bool has_request;
     uint8_t request_key[32], request_body[32]; // SHA-256
     bool has_tap;
@@ -56,6 +57,9 @@ struct tw_slice tw_batch_text(const struct tw_batch *batch, struct tw_span span)
 
 // Event `index` as it is (to be) written; without id and sequence when it is not written yet. Borrowed.
 struct tw_event_row tw_batch_row(const struct tw_batch *batch, size_t index);
+
+// Replaces every TW_BATCH_SALE_ID in `data` by the sale's id.
+int TW_MUST_CHECK tw_batch_set_sale_id(struct tw_slice data, const char *id, struct tw_buf *out);
 
 // Forgets what became of the events (their transaction was rolled back).
 void tw_batch_unwrite(struct tw_batch *batch);

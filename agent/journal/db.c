@@ -17,6 +17,7 @@ struct tw_stmt {
     int error; // the first failed bind or the failed prepare; 0: none
 };
 
+enum { OPEN_WAIT_MS = 5000 };
 enum { CONTROL_BEGIN, CONTROL_COMMIT, CONTROL_SAVE, CONTROL_KEEP, CONTROL_UNDO, CONTROL_COUNT };
 
 static const char *const control_sql[CONTROL_COUNT] = {
@@ -401,6 +402,9 @@ static int open_raw(struct tw_db *db, const struct tw_db_options *options, struc
     if (rc != SQLITE_OK) {
         return fail_sqlite(options, db, err_of(rc), err);
     }
+    // Whoever only looks at the file (a backup, a shell) is waited for: after a crash the WAL is recovered
+    // under an exclusive lock. Later nobody can stand in the way of a writer, and nothing waits.
+    (void)sqlite3_busy_timeout(db->raw, OPEN_WAIT_MS);
     bool is_new = false;
     int code = check_version(db, options, &is_new, err);
     if (code != TW_OK) {
@@ -410,6 +414,7 @@ static int open_raw(struct tw_db *db, const struct tw_db_options *options, struc
     if (code == TW_OK && is_new) {
         code = make_tables(db, options);
     }
+    (void)sqlite3_busy_timeout(db->raw, 0);
     return code == TW_OK ? TW_OK : fail_sqlite(options, db, code, err);
 }
 

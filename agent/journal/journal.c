@@ -40,6 +40,7 @@ static void stats_of_queue(struct tw_journal *journal)
     memcpy(stats->epoch, state->start.epoch, sizeof stats->epoch);
     stats->next_sequence = state->next;
     stats->through = state->start.through;
+    memcpy(stats->head, state->start.head, sizeof stats->head);
     stats->queued_events = state->next - 1 - state->start.through - state->dead_rows;
     stats->queued_bytes = state->live_bytes;
     stats->oldest_ms = state->oldest_ms;
@@ -93,6 +94,11 @@ void tw_journal_stats(struct tw_journal *journal, struct tw_journal_stats *out)
 
 // ---- the writer thread ----
 
+static const uint8_t *head_of(const struct tw_op *op)
+{
+    return op->has_head ? op->head : NULL;
+}
+
 static void run_op(struct tw_journal *journal, struct tw_op *op)
 {
     switch (op->kind) {
@@ -100,7 +106,7 @@ static void run_op(struct tw_journal *journal, struct tw_op *op)
         tw_store_batch(journal->store, op->batch, &op->result);
         break;
     case TW_OP_ACKNOWLEDGE:
-        op->result.error = tw_store_acknowledge(journal->store, op->epoch, op->sequence);
+        op->result.error = tw_store_acknowledge(journal->store, op->epoch, op->sequence, head_of(op));
         break;
     case TW_OP_REJECT:
         op->result.error = tw_store_reject(journal->store, op->epoch, op->sequence, op->reason, &op->batch);
@@ -155,7 +161,8 @@ static void tell(struct tw_journal *journal, struct tw_op *op)
 // An acknowledgement that opens a new epoch renumbers what is queued and so stands alone.
 static bool stands_alone(const struct tw_journal *journal, const struct tw_op *op)
 {
-    return op->kind == TW_OP_ACKNOWLEDGE && tw_store_is_ahead(journal->store, op->epoch, op->sequence);
+    return op->kind == TW_OP_ACKNOWLEDGE &&
+           tw_store_is_foreign(journal->store, op->epoch, op->sequence, head_of(op));
 }
 
 // Runs one group from the list and returns the rest.
@@ -349,9 +356,19 @@ static struct tw_op *sequence_op(enum tw_op_kind kind, const char *epoch, uint64
 int tw_journal_acknowledge(struct tw_journal *journal, const char *epoch, uint64_t through,
                            void (*done)(void *ctx), void *ctx)
 {
+    return tw_journal_acknowledge_hash(journal, epoch, through, NULL, done, ctx);
+}
+
+int tw_journal_acknowledge_hash(struct tw_journal *journal, const char *epoch, uint64_t through,
+                                const uint8_t head[32], void (*done)(void *ctx), void *ctx)
+{
     struct tw_op *op = sequence_op(TW_OP_ACKNOWLEDGE, epoch, through, ctx);
     if (op == NULL) {
         return TW_ERR_NOMEM;
+    }
+    op->has_head = head != NULL;
+    if (head != NULL) {
+        memcpy(op->head, head, sizeof op->head);
     }
     op->acknowledged = done;
     return tw_mailbox_put(&journal->mailbox, op);

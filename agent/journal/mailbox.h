@@ -31,6 +31,8 @@ struct tw_op {
     // acknowledge, reject
     char epoch[37];
     uint64_t sequence;
+    bool has_head;
+    uint8_t head[32]; // hash of event `sequence`, as the centre knows it
     void (*acknowledged)(void *ctx);
     char *reason; // owned
     // tap, lane: answered in place while the asker waits

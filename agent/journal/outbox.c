@@ -369,6 +369,11 @@ int tw_outbox_read(struct tw_outbox *outbox, uint64_t from, size_t max_rows, str
     return tw_chain_read(&outbox->chain, start, from, max_rows, out);
 }
 
+int tw_outbox_hash(struct tw_outbox *outbox, uint64_t sequence, uint8_t out[32])
+{
+    return tw_chain_hash(&outbox->chain, &outbox->state.start, sequence, out);
+}
+
 // ---- leaving ----
 
 int tw_outbox_acknowledge(struct tw_outbox *outbox, uint64_t through)

@@ -45,6 +45,9 @@ int TW_MUST_CHECK tw_outbox_append(struct tw_outbox *outbox, struct tw_event_row
 // The time that never steps back, not even over a restart with a clock that was lost: that of the ids.
 int64_t tw_outbox_now(const struct tw_outbox *outbox, int64_t wall_ms);
 
+// The hash of event `sequence`, which is queued or the last one removed.
+int TW_MUST_CHECK tw_outbox_hash(struct tw_outbox *outbox, uint64_t sequence, uint8_t out[32]);
+
 // Removes all up to `through`, which is below state->next. Lower than what was removed: nothing.
 int TW_MUST_CHECK tw_outbox_acknowledge(struct tw_outbox *outbox, uint64_t through);
 

@@ -190,24 +190,6 @@ static int part_end(struct tw_store *store, const struct tw_outbox_state *before
 
 // ---- batches ----
 
-// Replaces every mark in `data` by the sale's id.
-static int set_sale_id(struct tw_slice data, const char *id, struct tw_buf *out)
-{
-    const size_t mark = strlen(TW_BATCH_SALE_ID);
-    tw_buf_clear(out);
-    const uint8_t *at = data.ptr;
-    const uint8_t *end = data.ptr + data.len;
-    const uint8_t *found = memmem(at, data.len, TW_BATCH_SALE_ID, mark);
-    while (found != NULL) {
-        tw_buf_add(out, at, (size_t)(found - at));
-        tw_buf_add_text(out, id);
-        at = found + mark;
-        found = memmem(at, (size_t)(end - at), TW_BATCH_SALE_ID, mark);
-    }
-    tw_buf_add(out, at, (size_t)(end - at));
-    return tw_buf_status(out);
-}
-
 static int plan_sale(struct tw_store *store, struct tw_batch *batch, struct plan *plan)
 {
     *plan = (struct plan){.outcome = TW_OUTCOME_NEW, .write_sale = true};
@@ -221,7 +203,9 @@ static int plan_sale(struct tw_store *store, struct tw_batch *batch, struct plan
         char old_id[37];
         tw_uuid_text(plan->known_id, old_id);
         tw_buf_clear(&sale->made);
-        rc = store->merge(old_data, tw_batch_text(batch, sale->data), old_id, &sale->made);
+        struct tw_slice again = tw_batch_text(batch, batch->sale_again);
+        again = again.len > 0 ? again : tw_batch_text(batch, sale->data);
+        rc = store->merge(old_data, again, old_id, &sale->made);
         plan->write_sale = rc > 0;
         plan->outcome = rc > 0 ? TW_OUTCOME_CORRECTED : TW_OUTCOME_REPEAT;
         if (rc > 0) {
@@ -266,7 +250,7 @@ static int write_marked(struct tw_store *store, struct tw_batch *batch, size_t i
     char id[37];
     tw_uuid_text(batch->events[batch->sale].id, id);
     struct tw_batch_event *event = &batch->events[index];
-    int rc = set_sale_id(tw_batch_text(batch, event->data), id, &event->made);
+    int rc = tw_batch_set_sale_id(tw_batch_text(batch, event->data), id, &event->made);
     return rc == TW_OK ? write_event(store, batch, index) : rc;
 }
 
@@ -285,7 +269,7 @@ static int write_events(struct tw_store *store, struct tw_batch *batch, const st
     return rc;
 }
 
-static int write_positions(struct tw_store *store, const struct tw_batch *batch)
+static int write_positions(struct tw_store *store, const struct tw_batch *batch, bool with_lane)
 {
     int rc = TW_OK;
     if (batch->has_tap) {
@@ -296,7 +280,7 @@ static int write_positions(struct tw_store *store, const struct tw_batch *batch)
         tw_stmt_blob(stmt, 4, tw_batch_text(batch, batch->tap_state));
         rc = tw_stmt_run(stmt);
     }
-    if (rc == TW_OK && batch->has_lane) {
+    if (rc == TW_OK && batch->has_lane && with_lane) {
         struct tw_stmt *stmt = tw_db_sql(store->db, TW_JOURNAL_SQL_LANE_PUT);
         tw_stmt_text(stmt, 1, tw_batch_text(batch, batch->lane_name));
         tw_stmt_blob(stmt, 2, tw_batch_text(batch, batch->lane_state));
@@ -322,7 +306,7 @@ static int write_batch(struct tw_store *store, struct tw_batch *batch, struct tw
                  : 0;
     if (rc == 1) { // answered before: whatever else the batch holds was written then
         result->outcome = TW_OUTCOME_REPEAT;
-        return write_positions(store, batch);
+        return write_positions(store, batch, false);
     }
     if (rc == TW_OK) {
         rc = plan_sale(store, batch, &plan);
@@ -337,7 +321,7 @@ static int write_batch(struct tw_store *store, struct tw_batch *batch, struct tw
         rc = tw_keys_add_request(&store->keys, batch->request_key, batch->request_body, result->id,
                                  tw_outbox_now(store->outbox, batch->recorded_ms));
     }
-    return rc == TW_OK ? write_positions(store, batch) : rc;
+    return rc == TW_OK ? write_positions(store, batch, plan.outcome == TW_OUTCOME_NEW) : rc;
 }
 
 void tw_store_batch(struct tw_store *store, struct tw_batch *batch, struct tw_journal_result *result)
@@ -363,12 +347,17 @@ static bool is_ours(const struct tw_store *store, const char *epoch)
     return strcmp(epoch, tw_outbox_state(store->outbox)->start.epoch) == 0;
 }
 
-bool tw_store_is_ahead(const struct tw_store *store, const char *epoch, uint64_t through)
+bool tw_store_is_foreign(struct tw_store *store, const char *epoch, uint64_t through, const uint8_t *head)
 {
-    return is_ours(store, epoch) && through >= store->committed.next;
+    if (!is_ours(store, epoch) || through >= store->committed.next) {
+        return is_ours(store, epoch);
+    }
+    uint8_t ours[32];
+    return head != NULL && through > store->committed.start.through &&
+           tw_outbox_hash(store->outbox, through, ours) == TW_OK && !tw_seal_equal(ours, head, sizeof ours);
 }
 
-int tw_store_acknowledge(struct tw_store *store, const char *epoch, uint64_t through)
+int tw_store_acknowledge(struct tw_store *store, const char *epoch, uint64_t through, const uint8_t *head)
 {
     if (!is_ours(store, epoch)) {
         return TW_OK;
@@ -378,8 +367,8 @@ int tw_store_acknowledge(struct tw_store *store, const char *epoch, uint64_t thr
     if (rc != TW_OK) {
         return rc;
     }
-    rc = tw_store_is_ahead(store, epoch, through) ? tw_outbox_renew(store->outbox)
-                                                  : tw_outbox_acknowledge(store->outbox, through);
+    rc = tw_store_is_foreign(store, epoch, through, head) ? tw_outbox_renew(store->outbox)
+                                                          : tw_outbox_acknowledge(store->outbox, through);
     return part_end(store, &before, rc);
 }
 

@@ -31,10 +31,12 @@ int TW_MUST_CHECK tw_store_commit(struct tw_store *store);
 // Writes a batch that passed tw_batch_check. The result counts once the group is committed.
 void tw_store_batch(struct tw_store *store, struct tw_batch *batch, struct tw_journal_result *result);
 
-// Whether the acknowledgement lies beyond what was committed before this group, so that it opens a
-// new epoch. Such a one belongs into a group of its own, since it renumbers.
-bool tw_store_is_ahead(const struct tw_store *store, const char *epoch, uint64_t through);
-int TW_MUST_CHECK tw_store_acknowledge(struct tw_store *store, const char *epoch, uint64_t through);
+// Whether the acknowledgement is of another life of this journal, so that it opens a new epoch: it lies
+// beyond what was committed before this group, or `head` (NULL: not told) is not the hash of event
+// `through`. Such a one belongs into a group of its own, since it renumbers.
+bool tw_store_is_foreign(struct tw_store *store, const char *epoch, uint64_t through, const uint8_t *head);
+int TW_MUST_CHECK tw_store_acknowledge(struct tw_store *store, const char *epoch, uint64_t through,
+                                       const uint8_t *head);
 
 // The event goes to the dead letters; `gap` is the batch (to be freed by the caller) of the capture.gap
 // that was written for it, or NULL when nothing was to do, or when it was such a capture.gap itself.

@@ -15,7 +15,7 @@ struct tw_identity *tw_identity_of(struct tw_lane *lane, const char *workstation
     return NULL;
 }
 
-void tw_identity_reload(struct tw_lane *lane, struct tw_identity *identity)
+static void read_back(struct tw_lane *lane, struct tw_identity *identity)
 {
     struct tw_buf text = {0};
     tw_json *stored = NULL;
@@ -55,7 +55,7 @@ int tw_identity_restore(struct tw_lane *lane, struct tw_error_text *err)
         }
     }
     for (size_t i = 0; i < lane->identity_count; i++) {
-        tw_identity_reload(lane, &lane->identities[i]);
+        read_back(lane, &lane->identities[i]);
     }
     return TW_OK;
 }
@@ -87,6 +87,15 @@ void tw_identity_clear(struct tw_identity *identity, struct tw_batch *batch)
         identity->workstation = workstation;
         tw_batch_lane(batch, workstation, (struct tw_slice){NULL, 0});
     }
+}
+
+void tw_identity_give_back(struct tw_lane *lane, struct tw_identity *taken, bool over)
+{
+    struct tw_identity *identity = taken->present ? tw_identity_of(lane, taken->workstation) : NULL;
+    if (identity != NULL && (over || !identity->present)) {
+        *identity = *taken;
+    }
+    tw_seal_wipe(taken, sizeof *taken);
 }
 
 bool tw_identity_fits(const struct tw_identity *identity, const char *tail, int64_t now_ms)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tillwire/lane.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,9 @@ struct request {
     struct tw_post post; // one answer is on its way at a time
     struct tw_journal_result result;
     char transaction_id[TW_TRANSACTION_ID_MAX];
+    struct tw_identity taken; // of the sale's customer
+    uint64_t lost_scans;      // told of in the batch
+    bool scanned;             // by a scanner
     struct tw_lane_member answer;
     char scheme[33];
     char asked_by[65];
@@ -54,9 +58,20 @@ static void answer(void *ctx)
         .id = good ? id : NULL,
         .transaction_id = good && known ? request->transaction_id : NULL,
     };
+    if (!good || request->result.outcome != TW_OUTCOME_NEW) {
+        tw_identity_give_back(request->lane, &request->taken, false);
+    }
+    if (!good) {
+        request->lane->lost_scans += request->lost_scans + request->scanned;
+    }
+    if (request->scanned && !good) {
+        (void)fprintf(stderr, "tillwired: a scan could not be kept (%s); see tillwire status\n",
+                      tw_err_name(request->result.error));
+    }
     if (request->done != NULL) {
         request->done(request->ctx, &made);
     }
+    tw_seal_wipe(&request->taken, sizeof request->taken);
     free(request);
 }
 
@@ -136,7 +151,7 @@ void tw_lane_sale(struct tw_lane *lane, struct tw_sale *sale, const char *idempo
         .witness = body,
         .position = position,
     };
-    int rc = tw_sale_event(lane, sale, &origin, batch, request->transaction_id);
+    int rc = tw_sale_event(lane, sale, &origin, batch, request->transaction_id, &request->taken);
     tw_sale_free(sale);
     if (rc != TW_OK) {
         tw_batch_free(batch);
@@ -181,6 +196,13 @@ static struct tw_batch *scan_batch(struct tw_lane *lane, const char *device, con
     tw_lane_event(batch, TW_EVENT_LOYALTY_SCANNED, pseudonym,
                   tw_json_pack("{s:s, s:s, s:s, s:s}", "workstation", workstation, "device", device, "scheme",
                                scan->scheme, "pseudonym", pseudonym));
+    if (lane->lost_scans > 0) {
+        char detail[64];
+        (void)snprintf(detail, sizeof detail, "Scans that could not be kept: %" PRIu64 ".", lane->lost_scans);
+        tw_lane_event(batch, TW_EVENT_CAPTURE_GAP, lane->with.config->terminal,
+                      tw_json_pack("{s:n, s:s, s:n, s:n, s:n, s:s}", "device", "reason", "quota", "bytes",
+                                   "first_sequence", "last_sequence", "detail", detail));
+    }
     struct tw_identity *identity = tw_identity_of(lane, workstation);
     if (identity != NULL) {
         tw_identity_set(identity, scan->scheme, scan->card, pseudonym,
@@ -213,6 +235,9 @@ void tw_lane_scan(struct tw_lane *lane, const char *device, const char *workstat
     }
     request->done = done;
     if (rc == TW_OK) {
+        request->scanned = done == NULL;
+        request->lost_scans = lane->lost_scans;
+        lane->lost_scans = 0;
         submit(request, batch);
     } else {
         tw_batch_free(batch);

@@ -41,7 +41,8 @@ struct tw_lane {
     size_t tap_count;
     struct tw_lane_device **devices;
     size_t device_count;
-    bool closing; // nothing is submitted any more
+    uint64_t lost_scans; // could not be kept, and nobody asked for an answer: told with the next one
+    bool closing;        // nothing is submitted any more
 };
 
 // ---- identity.c ----
@@ -50,12 +51,13 @@ struct tw_lane {
 struct tw_identity *tw_identity_of(struct tw_lane *lane, const char *workstation);
 // Makes the slots and reads back what the journal kept.
 int TW_MUST_CHECK tw_identity_restore(struct tw_lane *lane, struct tw_error_text *err);
-// Reads one slot back: after a commit failed, memory may be ahead of what is durable.
-void tw_identity_reload(struct tw_lane *lane, struct tw_identity *identity);
 // Remembers a card; the batch stores it (pseudonym only).
 void tw_identity_set(struct tw_identity *identity, const char *scheme, const char *card,
                      const char *pseudonym, int64_t now_ms, struct tw_batch *batch);
 void tw_identity_clear(struct tw_identity *identity, struct tw_batch *batch);
+// Puts back what a sale took (tw_sale_event) that was not written as a new one. Where somebody else was
+// scanned since, only with `over`: for a sale that will be read again. `taken` is wiped.
+void tw_identity_give_back(struct tw_lane *lane, struct tw_identity *taken, bool over);
 // True when the identity may be the customer of a sale that shows `tail` (NULL: no number shown).
 bool tw_identity_fits(const struct tw_identity *identity, const char *tail, int64_t now_ms);
 
@@ -71,16 +73,26 @@ struct tw_sale_origin {
     const char *position;    // unique in place of a receipt number: "BOOT-OFFSET", or a random text
 };
 
-// Adds the sale event and its coupons to the batch and clears the identity it used. The transaction id
-// is written to `transaction_id` (TW_TRANSACTION_ID_MAX). TW_ERR_NOT_FOUND: a copy of something too
-// old to be known; nothing was added.
+// Adds the sale event and its coupons to the batch and clears the identity it used, which is handed to
+// `taken`: the journal clears it only with a new sale. The transaction id is written to `transaction_id`
+// (TW_TRANSACTION_ID_MAX). TW_ERR_NOT_FOUND: a copy of something too old to be known; nothing was added.
 #define TW_TRANSACTION_ID_MAX 256
 int TW_MUST_CHECK tw_sale_event(struct tw_lane *lane, struct tw_sale *sale,
                                 const struct tw_sale_origin *origin, struct tw_batch *batch,
-                                char transaction_id[TW_TRANSACTION_ID_MAX]);
+                                char transaction_id[TW_TRANSACTION_ID_MAX], struct tw_identity *taken);
 
 // Adds an event whose data is built by jansson's pack format (tw_json_pack). Takes `data`.
 void tw_lane_event(struct tw_batch *batch, enum tw_event_type type, const char *subject, tw_json *data);
+
+// ---- drift.c ----
+
+// The printed number last reported as different from the configured one; zeroed to begin with.
+struct tw_drift {
+    char reported[64];
+};
+// Adds a capture.drift when `found` (NULL: not printed) is not `expected`, once for each value.
+void tw_drift_check(struct tw_drift *drift, const char *device, const char *what, const char *expected,
+                    const char *found, struct tw_batch *batch);
 
 // ---- tap.c ----
 

@@ -67,6 +67,7 @@ static long days_old(const char *day, int64_t now_ms)
 
 struct customer {
     bool known;
+    bool guessed; // from a scan, which may belong to another sale when this one is told again
     const char *scheme;
     char pseudonym[TW_PSEUDONYM_LEN + 1];
 };
@@ -86,6 +87,7 @@ static void find_customer(struct tw_lane *lane, const struct tw_sale *sale,
         out->scheme = identity->scheme;
         memcpy(out->pseudonym, identity->pseudonym, sizeof out->pseudonym);
         out->known = true;
+        out->guessed = true;
     }
 }
 
@@ -123,8 +125,32 @@ static int write_data(const struct tw_sale *sale, const struct tw_sale_context *
     return rc;
 }
 
+// The sale, and where its customer is a guess, the sale without.
+static int add_sale(const struct tw_sale *sale, struct tw_sale_context *context, bool guessed,
+                    struct tw_batch *batch)
+{
+    struct tw_buf data = {0};
+    int rc = write_data(sale, context, &data);
+    if (rc == TW_OK) {
+        tw_batch_sale(batch, type_of(sale->kind), context->transaction_id, context->transaction_id,
+                      tw_buf_slice(&data));
+    }
+    if (rc == TW_OK && guessed) {
+        context->customer_scheme = NULL;
+        context->customer_pseudonym = NULL;
+        tw_buf_clear(&data);
+        rc = write_data(sale, context, &data);
+    }
+    if (rc == TW_OK && guessed) {
+        tw_batch_sale_again(batch, tw_buf_slice(&data));
+    }
+    tw_buf_free(&data);
+    return rc;
+}
+
 int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sale_origin *origin,
-                  struct tw_batch *batch, char transaction_id[TW_TRANSACTION_ID_MAX])
+                  struct tw_batch *batch, char transaction_id[TW_TRANSACTION_ID_MAX],
+                  struct tw_identity *taken)
 {
     const struct tw_config *config = lane->with.config;
     int64_t now_ms = lane->with.clock->wall_ms(lane->with.clock);
@@ -146,7 +172,7 @@ int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sa
     tw_seal_hex(hash, sizeof hash, hex);
     char printed[40];
     const struct tw_sale_witness witness = {.device = origin->device, .via = origin->via, .sha256 = hex};
-    const struct tw_sale_context context = {
+    struct tw_sale_context context = {
         .transaction_id = transaction_id,
         .store = config->store,
         .workstation = origin->workstation,
@@ -158,16 +184,14 @@ int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sa
         .witnesses = &witness,
         .witness_count = 1,
     };
-    struct tw_buf data = {0};
-    int rc = write_data(sale, &context, &data);
+    int rc = add_sale(sale, &context, customer.guessed, batch);
     if (rc == TW_OK) {
-        tw_batch_sale(batch, type_of(sale->kind), transaction_id, transaction_id, tw_buf_slice(&data));
         add_coupons(sale, transaction_id, batch);
         if (identity != NULL && !origin->copy) {
+            *taken = *identity;
             tw_identity_clear(identity, batch);
         }
     }
-    tw_buf_free(&data);
     return rc;
 }
 

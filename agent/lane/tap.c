@@ -33,7 +33,8 @@ struct flight {
     struct tw_batch *batch;
     struct place after;
     struct summary summary;
-    const char *counted; // "sale", "unparsed" or NULL
+    struct tw_identity taken; // by its sale
+    const char *counted;      // "sale", "unparsed" or NULL
     struct tw_journal_result result;
     struct tw_post post;
     struct flight *next;
@@ -50,14 +51,22 @@ struct tw_lane_tap {
     struct place accounted; // every byte before belongs to a fact
     struct place queued;    // every byte before is in a batch
     struct place committed; // every byte before is durable
+    uint8_t boot[16];       // of the tap, as it last said
+    uint64_t began;         // where that boot was begun to be read
     uint64_t fed;           // every byte before was given to the reader
+    bool owes_gap;          // the boot before ended in the middle of a page; told, but not durable yet
     struct flight *first, *last;
-    bool flying;       // `first` is in the journal's hands
-    bool waiting;      // a commit failed: what comes is not taken until the tap's next HELLO
-    char drift[2][64]; // the printed store and workstation last reported as different
+    bool flying;              // `first` is in the journal's hands
+    bool waiting;             // a commit failed: what comes is not taken until the tap's next HELLO
+    struct tw_drift drift[2]; // store, workstation
 };
 
 // ---- committing ----
+
+static bool same_boot(const uint8_t a[16], const uint8_t b[16])
+{
+    return memcmp(a, b, 16) == 0;
+}
 
 static struct flight *new_flight(struct tw_lane_tap *tap)
 {
@@ -76,15 +85,22 @@ static struct flight *new_flight(struct tw_lane_tap *tap)
     return flight;
 }
 
+static void free_flight(struct flight *flight)
+{
+    tw_batch_free(flight->batch);
+    tw_seal_wipe(flight, sizeof *flight);
+    free(flight);
+}
+
 static void free_first(struct tw_lane_tap *tap)
 {
     struct flight *flight = tap->first;
     tap->first = flight->next;
     tap->last = tap->first == NULL ? NULL : tap->last;
-    tw_batch_free(flight->batch);
-    free(flight);
+    free_flight(flight);
 }
 
+// Its paper will be read again, and its customer is still that paper's.
 static void drop_last(struct tw_lane_tap *tap)
 {
     struct flight **link = &tap->first;
@@ -93,8 +109,8 @@ static void drop_last(struct tw_lane_tap *tap)
         before = *link;
         link = &(*link)->next;
     }
-    tw_batch_free((*link)->batch);
-    free(*link);
+    tw_identity_give_back(tap->lane, &(*link)->taken, true);
+    free_flight(*link);
     *link = NULL;
     tap->last = before;
 }
@@ -109,6 +125,7 @@ static void fall_back(struct tw_lane_tap *tap)
     if (!tap->flying) {
         tap->accounted = tap->committed;
         tap->queued = tap->committed;
+        memset(tap->drift, 0, sizeof tap->drift); // the report may not have been kept
         tw_timer_start(tap->retry, RETRY_MS);
     }
 }
@@ -116,10 +133,6 @@ static void fall_back(struct tw_lane_tap *tap)
 static void restart(void *ctx)
 {
     struct tw_lane_tap *tap = ctx;
-    struct tw_identity *identity = tw_identity_of(tap->lane, tap->workstation);
-    if (identity != NULL) {
-        tw_identity_reload(tap->lane, identity);
-    }
     if (tap->device != NULL) {
         tw_lane_device_restart(tap->device);
     }
@@ -161,7 +174,8 @@ static tw_json *unparsed_data(const struct tw_lane_tap *tap, const char *reason,
                         summary->sha256);
 }
 
-// A sale that is larger than an event may be is told of in words, so that the tap gets past it.
+// A sale that is larger than an event may be is told of in words, so that the tap gets past it; it was
+// its customer's.
 static void replace_first(struct tw_lane_tap *tap)
 {
     struct flight *flight = tap->first;
@@ -174,6 +188,9 @@ static void replace_first(struct tw_lane_tap *tap)
     tw_lane_event(flight->batch, TW_EVENT_CAPTURE_UNPARSED, tap->name,
                   unparsed_data(tap, tw_unparsed_name(TW_UNPARSED_TOO_LONG),
                                 "The sale is larger than an event may be.", &flight->summary));
+    if (flight->taken.present) {
+        tw_batch_lane(flight->batch, tap->workstation, (struct tw_slice){NULL, 0});
+    }
     flight->counted = "unparsed";
     submit_first(tap);
 }
@@ -193,6 +210,11 @@ static void landed(void *ctx)
         return;
     }
     tap->committed = flight->after;
+    tap->owes_gap = tap->owes_gap && !same_boot(tap->committed.boot, tap->boot);
+    if (flight->result.outcome != TW_OUTCOME_NEW) {
+        tw_identity_give_back(tap->lane, &flight->taken, false);
+    }
+    flight->taken.present = false; // it is used up
     if (tap->waiting) {
         fall_back(tap);
         return;
@@ -224,31 +246,6 @@ static void enqueue(struct tw_lane_tap *tap, struct flight *flight)
 
 // ---- facts ----
 
-// The same number, however many zeros it is padded with.
-static bool same_number(const char *a, const char *b)
-{
-    a += strspn(a, "0");
-    b += strspn(b, "0");
-    return strcmp(a, b) == 0;
-}
-
-// A printed store or workstation that is not the configured one is told once for each value.
-static void check_drift(struct tw_lane_tap *tap, struct tw_batch *batch, int which, const char *what,
-                        const char *expected, const char *found)
-{
-    if (found == NULL || same_number(found, expected)) {
-        tap->drift[which][0] = '\0';
-        return;
-    }
-    if (strncmp(tap->drift[which], found, sizeof tap->drift[which] - 1) == 0) {
-        return;
-    }
-    (void)snprintf(tap->drift[which], sizeof tap->drift[which], "%s", found);
-    tw_lane_event(batch, TW_EVENT_CAPTURE_DRIFT, tap->name,
-                  tw_json_pack("{s:s, s:s, s:s, s:s}", "device", tap->name, "what", what, "expected",
-                               expected, "found", found));
-}
-
 static int add_sale(struct tw_lane_tap *tap, struct flight *flight, const struct tw_reader_fact *fact)
 {
     char position[32];
@@ -264,11 +261,13 @@ static int add_sale(struct tw_lane_tap *tap, struct flight *flight, const struct
         .position = position,
     };
     char transaction_id[TW_TRANSACTION_ID_MAX];
-    int rc = tw_sale_event(tap->lane, fact->sale, &origin, flight->batch, transaction_id);
+    int rc = tw_sale_event(tap->lane, fact->sale, &origin, flight->batch, transaction_id, &flight->taken);
     if (rc == TW_OK) {
         flight->counted = "sale";
-        check_drift(tap, flight->batch, 0, "store", tap->lane->with.config->store, fact->sale->store);
-        check_drift(tap, flight->batch, 1, "workstation", tap->workstation, fact->sale->workstation);
+        const char *store = tap->lane->with.config->store;
+        tw_drift_check(&tap->drift[0], tap->name, "store", store, fact->sale->store, flight->batch);
+        tw_drift_check(&tap->drift[1], tap->name, "workstation", tap->workstation, fact->sale->workstation,
+                       flight->batch);
     }
     return rc;
 }
@@ -313,8 +312,7 @@ static void on_fact(void *ctx, struct tw_reader_fact *fact)
             tap, flight, tw_unparsed_name(TW_UNPARSED_NOT_A_SALE),
             "A copy of a receipt that has no number or is older than 7 days: counted with the original.");
     } else if (rc != TW_OK) {
-        tw_batch_free(flight->batch);
-        free(flight);
+        free_flight(flight);
         fall_back(tap);
         return;
     }
@@ -356,19 +354,33 @@ static void report_gap(struct tw_lane_tap *tap, const char *reason, const uint64
     enqueue(tap, flight);
 }
 
+// A boot that was not accounted for yet: a new one, or one of which nothing could be kept so far.
+static void begin_boot(struct tw_lane_tap *tap, const uint8_t boot[16], uint64_t first)
+{
+    if (!same_boot(boot, tap->boot)) {
+        bool known = same_boot(tap->accounted.boot, tap->boot);
+        tap->owes_gap = tap->owes_gap || tap->fed > (known ? tap->accounted.offset : tap->began);
+        read_or_fall_back(tap, tw_reader_close(tap->reader));
+    }
+    memcpy(tap->boot, boot, sizeof tap->boot);
+    memcpy(tap->accounted.boot, boot, sizeof tap->accounted.boot);
+    tap->accounted.offset = first;
+    tap->accounted.state = (struct tw_page_state){0};
+    tap->began = first;
+    if (tap->owes_gap) {
+        report_gap(tap, "tap_restarted", NULL, "The tap started anew in the middle of a printed page.");
+    }
+}
+
 uint64_t tw_lane_tap_hello(struct tw_lane_tap *tap, const uint8_t boot[16], uint64_t first, uint64_t next)
 {
     (void)next;
+    if (tap->waiting && tap->flying) {
+        return first; // not before it is known what of it is kept; then the line is opened again
+    }
     tap->waiting = false;
-    if (memcmp(tap->accounted.boot, boot, 16) != 0) {
-        bool unfinished = tap->fed > tap->accounted.offset;
-        read_or_fall_back(tap, tw_reader_close(tap->reader));
-        memcpy(tap->accounted.boot, boot, 16);
-        tap->accounted.offset = first;
-        tap->accounted.state = (struct tw_page_state){0};
-        if (unfinished) {
-            report_gap(tap, "tap_restarted", NULL, "The tap started anew in the middle of a printed page.");
-        }
+    if (!same_boot(tap->accounted.boot, boot)) {
+        begin_boot(tap, boot, first);
     }
     tap->fed = tap->accounted.offset;
     tw_reader_restore(tap->reader, tap->accounted.offset, &tap->accounted.state);
@@ -436,6 +448,7 @@ static void restore_place(struct tw_lane_tap *tap)
     }
     tap->queued = tap->committed;
     tap->accounted = tap->committed;
+    memcpy(tap->boot, tap->committed.boot, sizeof tap->boot);
     tap->fed = tap->committed.offset;
 }
 

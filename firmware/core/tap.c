@@ -88,6 +88,7 @@ static void start(struct tw_tap *tap, const uint8_t *payload)
     tap->hello_due = 0;
     tap->answer_start = 1;
     tap->start_sequence = (uint8_t)(tap->agent_sequence - 1);
+    tap->doubt_due_us = tap->now_us + TW_TAP_DOUBT_US;
     tap->stall_due_us = tap->now_us + TW_TAP_HELLO_US;
 }
 
@@ -98,6 +99,7 @@ static void acknowledge(struct tw_tap *tap, const uint8_t *payload)
         tap->bad_frames++;
         return;
     }
+    tap->doubt_due_us = tap->now_us + TW_TAP_DOUBT_US;
     tw_tap_forget(tap, offset);
 }
 
@@ -269,6 +271,7 @@ static void emit_data(struct tw_tap *tap)
     tap->send += len;
     tap->credit -= (uint32_t)len;
     tap->stall_due_us = tap->now_us + TW_TAP_HELLO_US;
+    tap->doubt_due_us = tap->now_us + TW_TAP_DOUBT_US;
     emit(tap, TW_LINK_DATA, payload, DATA_HEAD_BYTES + len);
 }
 
@@ -328,10 +331,20 @@ static int stalled(const struct tw_tap *tap)
     return tap->state == TW_TAP_STREAMING && tap->credit == 0 && tap->send < tap->next;
 }
 
+// The last frame may have vanished, with none behind it to show that: the agent's answer to HELLO names
+// what it has.
+static int doubtful(const struct tw_tap *tap)
+{
+    return tap->state == TW_TAP_STREAMING && tap->send == tap->next && tap->first < tap->next;
+}
+
 uint64_t tw_tap_deadline_us(const struct tw_tap *tap)
 {
     if (tap->state == TW_TAP_GREETING) {
         return tap->hello_due ? tap->now_us : tap->hello_due_us;
+    }
+    if (doubtful(tap)) {
+        return tap->doubt_due_us;
     }
     return stalled(tap) ? tap->stall_due_us : UINT64_MAX;
 }
@@ -341,7 +354,8 @@ void tw_tap_tick(struct tw_tap *tap, uint64_t time_us)
     tap->now_us = time_us;
     if (tap->state == TW_TAP_GREETING && time_us >= tap->hello_due_us) {
         tap->hello_due = 1;
-    } else if (stalled(tap) && time_us >= tap->stall_due_us) {
+    } else if ((stalled(tap) && time_us >= tap->stall_due_us) ||
+               (doubtful(tap) && time_us >= tap->doubt_due_us)) {
         step(tap, STALL, NULL);
     }
 }

@@ -17,9 +17,10 @@
 
 #include "tillwire/tap_link.h"
 
-#define TW_TAP_HELLO_US    1000000u // between two HELLOs, and without credit before the next HELLO
-#define TW_TAP_STAMP_US    100000u  // bytes that came later than this after the last record get a new time
-#define TW_TAP_MIN_RECORDS 8u       // smallest table of records
+#define TW_TAP_HELLO_US    1000000u  // between two HELLOs, and without credit before the next HELLO
+#define TW_TAP_DOUBT_US    10000000u // all was sent, and nothing of it acknowledged for so long: HELLO
+#define TW_TAP_STAMP_US    100000u   // bytes that came later than this after the last record get a new time
+#define TW_TAP_MIN_RECORDS 8u        // smallest table of records
 
 // A thing that happened at an offset: a mark, or (what == 0) only the time of the bytes from here.
 struct tw_tap_record {
@@ -57,6 +58,7 @@ struct tw_tap {
     uint64_t now_us;
     uint64_t hello_due_us;
     uint64_t stall_due_us;
+    uint64_t doubt_due_us;
     uint64_t send;        // next offset to send
     uint64_t record_send; // next record to send
     uint32_t credit;

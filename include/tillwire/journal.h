@@ -89,12 +89,16 @@ void tw_batch_event(struct tw_batch *batch, enum tw_event_type type, const char 
 #define TW_BATCH_SALE_ID "@tillwire-sale-id@"
 void tw_batch_sale(struct tw_batch *batch, enum tw_event_type type, const char *key, const char *subject,
                    struct tw_slice data);
+// What the sale is compared as when it is known already, instead of `data`: without what was guessed from
+// the moment, as the customer who was scanned last. Optional, after tw_batch_sale.
+void tw_batch_sale_again(struct tw_batch *batch, struct tw_slice data);
 // The Idempotency-Key of a request and the hash of its body. A key that came before with the same body
 // is a repeat, whatever the batch holds; with another body the batch fails with TW_ERR_MISMATCH.
 void tw_batch_idempotency(struct tw_batch *batch, const char *key, const uint8_t body_sha256[32]);
 // The tap position and printer state after which this batch's bytes are accounted for.
 void tw_batch_tap(struct tw_batch *batch, const char *device, const uint8_t boot[16], uint64_t offset,
                   struct tw_slice state);
+// What the lane remembers of the workstation. In a batch with a sale it is stored only when that is new.
 void tw_batch_lane(struct tw_batch *batch, const char *workstation, struct tw_slice state);
 
 enum tw_outcome {
@@ -142,6 +146,10 @@ int TW_MUST_CHECK tw_journal_read(struct tw_journal *journal, uint64_t from, siz
 // 50 ms for company: an acknowledgement that a crash takes along only means a resend.
 int TW_MUST_CHECK tw_journal_acknowledge(struct tw_journal *journal, const char *epoch, uint64_t through,
                                          void (*done)(void *ctx), void *ctx);
+// The same, with the hash of event `through` as the centre knows it (NULL: not told). Where the journal
+// has another one there, it is another life of the same disk: a new epoch as well.
+int TW_MUST_CHECK tw_journal_acknowledge_hash(struct tw_journal *journal, const char *epoch, uint64_t through,
+                                              const uint8_t head[32], void (*done)(void *ctx), void *ctx);
 // The centre will never take this one: to the dead letters, with a capture.gap in the queue. `reason`
 // is the centre's text. What is not queued any more, or of another epoch, is ignored. [any]
 int TW_MUST_CHECK tw_journal_reject(struct tw_journal *journal, const char *epoch, uint64_t sequence,
@@ -151,6 +159,7 @@ struct tw_journal_stats {
     char epoch[37];
     uint64_t next_sequence;
     uint64_t through; // acknowledged
+    uint8_t head[32]; // hash of event `through`; zeros at 0
     uint64_t queued_events, queued_bytes;
     int64_t oldest_ms; // wall clock of the oldest queued event; 0: none
     uint64_t dead_letters;

@@ -22,7 +22,8 @@
 // Until START arrives the tap sends nothing but HELLO, once a second. A gap in the sequence
 // numbers of received frames means damage on the line: the agent sends START again from the last
 // contiguous offset and takes nothing until STARTED names that START, for what is still on its way
-// may lack a MARK. The tap answers damage, and a second without credit, with HELLO. Times of MARKs
+// may lack a MARK. The tap answers damage, a second without credit, and ten without an ACK
+// after all was sent, with HELLO. Times of MARKs
 // strictly increase, so that one sent again is known. Printing never waits for any of this (P5).
 //
 // Threading: pure functions, caller's memory. Memory: none allocated (the board has no heap).

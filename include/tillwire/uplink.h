@@ -36,8 +36,11 @@ struct tw_uplink_options {
     void *ctx;
 };
 
-// Checks url, ids and that the files can be read and hold PEM (a sentence says what is wrong and what
-// to do); starts the thread. Does not wait for a connection; a key that does not belong to the
+// Checks url, ids and that the files can be read and hold PEM: a sentence says what is wrong and what to
+// do. Journal, clock and seal are not needed for it.
+int TW_MUST_CHECK tw_uplink_check(const struct tw_uplink_options *options, struct tw_error_text *err);
+
+// Checks likewise; starts the thread. Does not wait for a connection; a key that does not belong to the
 // certificate shows in the status.
 int TW_MUST_CHECK tw_uplink_start(const struct tw_uplink_options *options, struct tw_uplink **out,
                                   struct tw_error_text *err);

@@ -186,7 +186,7 @@ bool lane_turn_far(struct far_end *far, uint64_t now_us)
     size_t len = tw_tap_transmit(&far->tap, bytes, sizeof bytes);
     if (len > 0) {
         damage_some(far, bytes, len);
-        assert_int_equal(send(far->line, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
+        assert_int_equal(far->deaf ? (ssize_t)len : send(far->line, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
         moved = true;
     }
     return moved;

@@ -42,6 +42,7 @@ struct far_end {
     struct tw_tap_record records[1024];
     uint32_t random;
     unsigned damage;
+    bool deaf; // what is sent vanishes, and nobody can tell
 };
 
 struct tw_device_sink lane_sink_of(struct lane *lane);

@@ -9,10 +9,11 @@ import subprocess
 import support
 from authority import Authority
 from process import wait_until
-from support import PROGRAMS, EVENTS, on_stage, receipt
+from support import BRIEF, EVENTS, PROGRAMS, on_stage, receipt
 from till import Tape
 
-NOISE_BYTES, NOISE_PIECE = 10 << 20, 1 << 20
+NOISE_PIECE = 1 << 20
+NOISE_BYTES = NOISE_PIECE * (1 if BRIEF else 10)
 RELAY_BYTES = 4 << 20  # buffer_bytes, if the configuration does not say otherwise
 JSON = {"Content-Type": "application/json"}
 SALE = {"kind": "sale", "total": 199, "lines": [{"kind": "item", "description": "APPLES", "amount": 199}],

@@ -11,12 +11,13 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools/sim"))
 
+from centre import EVENTS  # noqa: E402, F401
 from process import wait_until  # noqa: E402
 from stage import Stage  # noqa: E402
 
 PROGRAMS = pathlib.Path(os.environ.get("TILLWIRE_PROGRAMS", ROOT / "build"))
 SKIPPED = 77  # what ctest is told to take for "skipped"
-EVENTS = "io.tillwire."
+BRIEF = "TILLWIRE_BRIEF" in os.environ  # sanitized programs take longer
 
 
 def shared_data(*parts):

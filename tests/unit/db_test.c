@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -221,6 +222,30 @@ static void what_cannot_be_opened_is_explained(void **state)
     assert_null(db);
 }
 
+static void *look_for_a_while(void *ctx)
+{
+    sqlite3 *raw = ctx;
+    (void)usleep(300000);
+    (void)sqlite3_close(raw);
+    return NULL;
+}
+
+// Somebody looks into the file with a tool of their own while the agent starts: it waits.
+static void a_visitor_is_waited_for(void **state)
+{
+    const struct place *place = *state;
+    tw_db_close(open_fine(place));
+    sqlite3 *raw = NULL;
+    pthread_t visitor;
+    assert_int_equal(sqlite3_open(place->path, &raw), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(raw, "PRAGMA locking_mode=EXCLUSIVE; SELECT count(*) FROM things", NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_int_equal(pthread_create(&visitor, NULL, look_for_a_while, raw), 0);
+    tw_db_close(open_fine(place));
+    assert_int_equal(pthread_join(visitor, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(values_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_part_is_undone_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_opener_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_visitor_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_opened_is_explained, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("db", tests, NULL, NULL);

@@ -276,6 +276,25 @@ static void test_an_ack_ahead_of_the_journal_begins_a_new_epoch(void **state)
     tw_flow_free(rig.flow);
 }
 
+// A centre that lost its database acknowledges nothing: it is told again where the journal stands.
+static void test_silence_of_the_centre_is_answered_with_the_state(void **state)
+{
+    (void)state;
+    static const uint8_t head[32] = {7};
+    struct flow_rig rig;
+    flow_rig_begin(&rig, TW_ACK_CENTRAL, 5, 10);
+    connect_with(&rig, 20, 5, 10);
+    give_rows(&rig, 6, 9);
+    give_ack(&rig, EPOCH, 0);
+    assert_null(flow_rig_find(&rig, TW_FLOW_PUBLISH_STATE));
+    flow_rig_tick(&rig, TW_FLOW_PATIENCE_MS);
+    assert_non_null(flow_rig_find(&rig, TW_FLOW_PUBLISH_STATE));
+    assert_int_equal(flow_rig_find(&rig, TW_FLOW_READ)->from, 6);
+    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {EPOCH, 7, head}});
+    assert_memory_equal(flow_rig_find(&rig, TW_FLOW_ACKNOWLEDGE)->head, head, sizeof head);
+    tw_flow_free(rig.flow);
+}
+
 static void test_one_acknowledgement_at_a_time(void **state)
 {
     (void)state;
@@ -386,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_published_after_a_refusal),
         cmocka_unit_test(test_another_epoch_is_ignored),
         cmocka_unit_test(test_an_ack_ahead_of_the_journal_begins_a_new_epoch),
+        cmocka_unit_test(test_silence_of_the_centre_is_answered_with_the_state),
         cmocka_unit_test(test_one_acknowledgement_at_a_time),
         cmocka_unit_test(test_backoff_grows_and_short_success_does_not_reset_it),
         cmocka_unit_test(test_silent_and_stalled_brokers_are_left),

@@ -244,6 +244,30 @@ static void P4_an_acknowledgement_ahead_opens_a_new_epoch(void **state)
     tw_rows_free(before);
 }
 
+// The disk was set back and other events took the numbers: the hash of the centre's tells.
+static void P4_an_acknowledgement_of_other_events_opens_a_new_epoch(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t hash[32];
+    rig_open(rig);
+    for (int i = 1; i <= 4; i++) {
+        rig_add(rig, i, NULL);
+    }
+    struct tw_rows *rows = rig_read(rig, 1);
+    tw_seal_sha256(rows->rows[1].bytes, hash);
+    assert_int_equal(tw_journal_acknowledge_hash(rig->journal, rows->epoch, 2, hash, NULL, NULL), TW_OK);
+    rig_add(rig, 5, NULL);
+    assert_int_equal(rig_stats(rig).through, 2);
+    assert_memory_equal(rig_stats(rig).head, hash, sizeof hash);
+    tw_seal_sha256(tw_slice_of("another event"), hash);
+    assert_int_equal(tw_journal_acknowledge_hash(rig->journal, rows->epoch, 4, hash, NULL, NULL), TW_OK);
+    rig_add(rig, 6, NULL);
+    assert_string_not_equal(rig_stats(rig).epoch, rows->epoch);
+    assert_int_equal(rig_stats(rig).through, 0);
+    assert_int_equal(rig_stats(rig).queued_events, 4); // 3, 4, 5, 6
+    tw_rows_free(rows);
+}
+
 static void P7_a_rejected_event_becomes_a_dead_letter_and_a_gap(void **state)
 {
     struct rig *rig = *state;
@@ -410,6 +434,7 @@ int main(void)
         T(P1_a_failed_commit_leaves_nothing),
         T(P4_an_acknowledgement_of_another_epoch_is_ignored),
         T(P4_an_acknowledgement_ahead_opens_a_new_epoch),
+        T(P4_an_acknowledgement_of_other_events_opens_a_new_epoch),
         T(P7_a_rejected_event_becomes_a_dead_letter_and_a_gap),
         T(sizes_are_right_after_a_crash),
         T(a_long_backlog_keeps_its_chain),

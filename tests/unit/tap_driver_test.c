@@ -82,6 +82,33 @@ static void the_stream_is_whole(unsigned damage)
     free(stream);
 }
 
+// The last frame before a silence vanishes without a trace: no later one tells that it is missing.
+static void p7_a_last_frame_that_vanishes_is_sent_again(void **state)
+{
+    (void)state;
+    uint32_t random = lane_seed();
+    struct lane lane = {.acknowledge = true};
+    uint8_t *stream = random_stream(&random);
+    lane.stream = stream;
+    struct far_end *far = lane_new_far_end();
+    struct tw_device *device = lane_new_tap(&lane, far);
+    print_some(&lane, far, 3000);
+    lane_run(&lane, far, 1);
+    assert_int_equal(lane.at, 3000);
+    far->deaf = true;
+    print_some(&lane, far, 900);
+    lane_run(&lane, far, 1);
+    far->deaf = false;
+    assert_int_equal(lane.at, 3000);
+    lane_run(&lane, far, 15);
+    assert_int_equal(lane.at, 3900);
+    assert_int_equal(far->tap.first, 3900);
+    assert_int_equal(lane.hellos, 1);
+    tw_device_free(device);
+    lane_free_far_end(far);
+    free(stream);
+}
+
 static void p7_tap_stream_is_whole_and_in_order(void **state)
 {
     (void)state;
@@ -230,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(p7_tap_stream_is_whole_and_in_order),
+        cmocka_unit_test(p7_a_last_frame_that_vanishes_is_sent_again),
         cmocka_unit_test(p7_tap_stream_is_whole_on_a_damaging_line),
         cmocka_unit_test(p7_a_vanished_frame_is_asked_for_again),
         cmocka_unit_test(restart_begins_at_the_committed_position),

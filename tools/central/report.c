@@ -71,11 +71,16 @@ static int print_type(struct report *report, sqlite3_stmt *stmt)
     return TW_OK;
 }
 
-// One message of an epoch, in order: `prevhash` is the hash of the payload before it.
+// One message of an epoch, in order: `prevhash` is the hash of the payload before it. After messages that
+// are missing it is what the terminal told.
 static int check_link(sqlite3_stmt *stmt, int64_t expected, uint8_t head[32])
 {
+    if (sqlite3_column_bytes(stmt, 3) == 32) {
+        memcpy(head, sqlite3_column_blob(stmt, 3), 32);
+        return sqlite3_column_int64(stmt, 0) == expected ? TW_OK : TW_ERR_DAMAGED;
+    }
     struct tw_slice payload =
-        tw_slice_make(sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
+        tw_slice_make(sqlite3_column_blob(stmt, 2), (size_t)sqlite3_column_bytes(stmt, 2));
     tw_json *value = NULL;
     char hex[65];
     tw_seal_hex(head, 32, hex);
@@ -97,14 +102,16 @@ static int check_chain(struct report *report, sqlite3_stmt *epoch)
     int64_t sequence = 0;
     bool whole = true;
     if (sqlite3_prepare_v2(report->db,
-                           "SELECT sequence, payload FROM message WHERE epoch = ?1 ORDER BY sequence", -1,
-                           &stmt, NULL) != SQLITE_OK) {
+                           "SELECT sequence, sequence, payload, NULL FROM message WHERE epoch = ?1 UNION ALL "
+                           "SELECT first, last, NULL, head FROM missing WHERE epoch = ?1 ORDER BY 1",
+                           -1, &stmt, NULL) != SQLITE_OK) {
         return TW_ERR_IO;
     }
     (void)sqlite3_bind_int64(stmt, 1, sqlite3_column_int64(epoch, 0));
     int step = sqlite3_step(stmt);
     while (step == SQLITE_ROW) {
-        whole = check_link(stmt, ++sequence, head) == TW_OK && whole;
+        whole = check_link(stmt, sequence + 1, head) == TW_OK && whole;
+        sequence = sqlite3_column_int64(stmt, 1);
         step = sqlite3_step(stmt);
     }
     (void)sqlite3_finalize(stmt);

@@ -243,6 +243,28 @@ int tw_centre_store_settle(struct tw_centre_store *store, struct tw_epoch *epoch
     return rc;
 }
 
+int tw_centre_store_skip(struct tw_centre_store *store, struct tw_epoch *epoch, uint64_t through,
+                         const uint8_t head[32])
+{
+    int rc = tw_centre_store_begin(store);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    struct tw_stmt *stmt = tw_db_sql(store->db, TW_CENTRAL_SQL_MISSING_PUT);
+    tw_stmt_int(stmt, 1, epoch->id);
+    tw_stmt_int(stmt, 2, (int64_t)epoch->through + 1);
+    tw_stmt_int(stmt, 3, (int64_t)through);
+    tw_stmt_blob(stmt, 4, tw_slice_make(head, 32));
+    rc = tw_stmt_run(stmt);
+    if (rc == TW_OK) {
+        epoch->through = through;
+        epoch->seen = through > epoch->seen ? through : epoch->seen;
+        memcpy(epoch->head, head, sizeof epoch->head);
+        tw_centre_store_touch(store, epoch);
+    }
+    return rc;
+}
+
 int tw_centre_store_unreadable(struct tw_centre_store *store, const char *source, const char *reason,
                                struct tw_slice payload)
 {

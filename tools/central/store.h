@@ -56,6 +56,11 @@ struct tw_settling {
 // Settles through+1. A known id turns TW_APPLIED into TW_REPEAT.
 int TW_MUST_CHECK tw_centre_store_settle(struct tw_centre_store *store, struct tw_epoch *epoch,
                                          struct tw_settling *settling);
+// The terminal has nothing left up to `through`, which lies beyond the epoch's: what is between is missing
+// for good. `head` is the hash of event `through`.
+int TW_MUST_CHECK tw_centre_store_skip(struct tw_centre_store *store, struct tw_epoch *epoch,
+                                       uint64_t through, const uint8_t head[32]);
+
 int TW_MUST_CHECK tw_centre_store_unreadable(struct tw_centre_store *store, const char *source,
                                              const char *reason, struct tw_slice payload);
 

@@ -6,7 +6,8 @@ import hmac
 import json
 import sqlite3
 
-SALE = "io.tillwire.sale."
+EVENTS = "io.tillwire."
+SALE = EVENTS + "sale."
 CORRECTED = SALE + "corrected"
 
 
@@ -46,7 +47,7 @@ class Centre:
                           "ORDER BY epoch.id, event.sequence")
         return [row[0] if isinstance(row[0], bytes) else row[0].encode() for row in rows]
 
-    def events(self, prefix="io.tillwire."):
+    def events(self, prefix=EVENTS):
         """The events whose type begins with `prefix`."""
         events = map(json.loads, self.payloads())
         return [event for event in events if event["type"].startswith(prefix)]

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@ enum {
     AGENT_ROUNDS = 8,         // buffers sent to the agent in one go; then printing has its turn
     BYTES_PER_RECORD = 256,   // of the copy, for each record of the tap
     DRAIN_US = 10 * 1000000,  // after SIGTERM, for a printer that is slow
-    DRAIN_AGENT_US = 1000000, // and then for the agent
+    DRAIN_AGENT_US = 1000000, // and then for the agent, from the last byte it took
 };
 
 struct tw_relay {
@@ -36,10 +37,16 @@ struct tw_relay {
     size_t out_at, out_len;
     uint64_t drain_us;    // SIGTERM came: the latest end; 0: it did not
     uint64_t handover_us; // all is forwarded: the latest end of waiting for the agent
+    uint64_t handed_over; // all before was taken by then
     struct tw_session session;
     struct tw_tap tap;
     uint8_t out[AGENT_OUT_BYTES];
 };
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 static uint64_t monotonic_us(void)
 {
@@ -143,6 +150,12 @@ static bool is_drained(struct tw_relay *relay, uint64_t now_us)
     if (relay->handover_us == 0) {
         tw_session_end(&relay->session, now_us);
         relay->handover_us = now_us + DRAIN_AGENT_US;
+        relay->drain_us = now_us + DRAIN_US;
+        relay->handed_over = relay->tap.first;
+    }
+    if (relay->tap.first > relay->handed_over) {
+        relay->handed_over = relay->tap.first;
+        relay->handover_us = earlier(now_us + DRAIN_AGENT_US, relay->drain_us);
     }
     bool taken = relay->agent < 0 || relay->tap.first == relay->tap.next;
     return taken || now_us >= relay->handover_us;
@@ -161,11 +174,6 @@ static void interest(const struct tw_relay *relay, int signals, struct pollfd en
     entries[AGENTS] = (struct pollfd){.fd = relay->agents, .events = POLLIN};
     entries[AGENT] = (struct pollfd){.fd = relay->agent, .events = agent_events};
     tw_session_interest(&relay->session, &entries[TILL]);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 static int timeout_ms(const struct tw_relay *relay, uint64_t now_us)
@@ -232,6 +240,7 @@ static int open_listeners(struct tw_relay *relay, struct tw_error_text *err)
     if (outcome != 0) {
         return outcome;
     }
+    (void)mkdir(settings->run_dir, 0750); // whoever starts first makes it; that it is missing shows below
     int len = snprintf(relay->socket_path, sizeof relay->socket_path, "%s/%s.tap.sock", settings->run_dir,
                        settings->name);
     if (len < 0 || (size_t)len >= sizeof relay->socket_path) {

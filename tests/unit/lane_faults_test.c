@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// agent/lane when things go wrong: a journal without room, requests that come again, witnesses that
+// come late, lines that come and go in between.
+#include "tests/fakes/lane_world.h"
+
+#include <time.h>
+
+static const uint8_t BOOT[16] = {1, 2, 3, 4};
+
+#define SALE_BODY(number, total)                                                                             \
+    "{\"kind\":\"sale\",\"receipt_number\":\"" number                                                        \
+    "\",\"business_day\":\"2026-11-22\",\"printed_time\":\"2026-11-22T10:15:00+01:00\",\"total\":" total     \
+    ",\"lines\":[{\"kind\":\"item\",\"description\":\"COFFEE\",\"quantity\":\"1\",\"amount\":250},"          \
+    "{\"kind\":\"item\",\"description\":\"TEA\",\"quantity\":\"1\",\"amount\":150}],"                        \
+    "\"tenders\":[{\"type\":\"cash\",\"amount\":500}],\"change\":100}"
+
+static void scan(struct world *world, const char *card)
+{
+    tw_lane_scan(world->lane, "scanner", NULL, tw_slice_of(card), NULL, NULL);
+}
+
+static bool has_repeat(struct world *world)
+{
+    struct tw_journal_stats stats;
+    tw_journal_stats(world->journal, &stats);
+    return stats.repeats > 0;
+}
+
+// ---- whose sale ----
+
+// P3: who is scanned next is not the customer of a sale that is told a second time.
+static void a_late_receipt_does_not_take_the_next_customer(void **state)
+{
+    struct world *world = *state;
+    world_hello(world, BOOT, 0);
+    scan(world, CARD);
+    world_ask_sale(world, SALE_BODY("1001", "400"), NULL);
+    assert_int_equal(world->answer.outcome, TW_OUTCOME_NEW);
+    scan(world, OTHER_CARD);
+    world_print_sale(world, "1001", "");
+    world_run_until(world, has_repeat);
+    tw_loop_drain(world->loop);
+    world_print_sale(world, "1002", "");
+    world_expect_events(world, 4); // scan, sale, scan, sale
+    assert_true(world_has_customer(world, 2, CARD));
+    world_expect_type(world, 4, "io.tillwire.sale.completed");
+    assert_true(world_has_customer(world, 4, OTHER_CARD));
+}
+
+// The same across a restart: what is durable agrees with what was in memory.
+static void a_repeat_leaves_the_next_customer_in_the_journal(void **state)
+{
+    struct world *world = *state;
+    world_hello(world, BOOT, 0);
+    world_ask_sale(world, SALE_BODY("1001", "400"), "key");
+    scan(world, OTHER_CARD);
+    world_ask_sale(world, SALE_BODY("1001", "400"), "key");
+    assert_int_equal(world->answer.outcome, TW_OUTCOME_REPEAT);
+    world_print_sale(world, "1001", "");
+    world_expect_events(world, 2);
+    world_reopen(world);
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1002", "");
+    world_expect_events(world, 3);
+    assert_true(world_has_customer(world, 3, OTHER_CARD));
+}
+
+// A contradiction is a correction, and still not the next customer's.
+static void a_correction_keeps_the_customer(void **state)
+{
+    struct world *world = *state;
+    world_hello(world, BOOT, 0);
+    scan(world, CARD);
+    world_print_sale(world, "1001", "");
+    world_expect_events(world, 2);
+    scan(world, OTHER_CARD);
+    world_ask_sale(world, SALE_BODY("1001", "410"), NULL);
+    assert_int_equal(world->answer.outcome, TW_OUTCOME_CORRECTED);
+    world_print_sale(world, "1002", "");
+    world_expect_events(world, 5);
+    world_expect_type(world, 4, "io.tillwire.sale.corrected");
+    assert_true(world_has_customer(world, 4, CARD));
+    assert_true(world_has_customer(world, 5, OTHER_CARD));
+    tw_json *first = world_event(world, 2);
+    tw_json *second = world_event(world, 4);
+    assert_string_equal(tw_json_text(tw_json_get(tw_json_get(second, "data"), "corrects")),
+                        tw_json_text(tw_json_get(first, "id")));
+    tw_json_free(first);
+    tw_json_free(second);
+}
+
+// A till that is refused corrects its request and asks again: the customer still stands there.
+static void a_refused_request_leaves_the_customer(void **state)
+{
+    struct world *world = *state;
+    world_ask_sale(world, SALE_BODY("1001", "400"), "key");
+    scan(world, CARD);
+    world_ask_sale(world, SALE_BODY("1002", "400"), "key");
+    assert_int_equal(world->answer.error, TW_ERR_MISMATCH);
+    world_ask_sale(world, SALE_BODY("1002", "400"), "other");
+    assert_int_equal(world->answer.error, TW_OK);
+    world_expect_events(world, 3);
+    assert_true(world_has_customer(world, 3, CARD));
+}
+
+// ---- a journal without room ----
+
+#define ROOM_BYTES 400000
+
+static struct tw_journal_stats stats_of(struct world *world)
+{
+    struct tw_journal_stats stats;
+    tw_journal_stats(world->journal, &stats);
+    return stats;
+}
+
+// What was submitted is through: the question behind it is answered.
+static void settle(struct world *world)
+{
+    struct tw_buf nothing = {0};
+    assert_int_equal(tw_journal_lane(world->journal, "", &nothing), TW_OK);
+    tw_buf_free(&nothing);
+}
+
+static void wait_ms(long ms)
+{
+    const struct timespec pause = {.tv_nsec = ms * 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
+// Reopens with a journal of ROOM_BYTES and fills it; gives the last event that had room.
+static uint64_t fill(struct world *world)
+{
+    static char data[59100];
+    (void)snprintf(data, sizeof data, "{\"x\":\"%0*d\"}", 59000, 0);
+    world->max_bytes = ROOM_BYTES;
+    world_reopen(world);
+    for (int i = 0; i < 10; i++) {
+        struct tw_batch *batch = tw_batch_new();
+        tw_batch_time(batch, world->clock);
+        tw_batch_event(batch, TW_EVENT_CAPTURE_UNPARSED, "printer", tw_slice_of(data));
+        assert_int_equal(tw_journal_submit(world->journal, batch, NULL, NULL), TW_OK);
+        settle(world);
+        wait_ms(110); // the room is looked at every 100 ms
+    }
+    struct tw_journal_stats stats = stats_of(world);
+    assert_in_range(stats.next_sequence, 3, 10);
+    return stats.next_sequence - 1;
+}
+
+// The centre has them: there is room again.
+static void empty(struct world *world, uint64_t through)
+{
+    struct tw_journal_stats stats = stats_of(world);
+    assert_int_equal(tw_journal_acknowledge(world->journal, stats.epoch, through, NULL, NULL), TW_OK);
+    settle(world);
+    wait_ms(110);
+}
+
+// P1, P7: what has no room is not acknowledged, and is read again from the tap once there is.
+static void a_full_journal_costs_no_sale(void **state)
+{
+    struct world *world = *state;
+    uint64_t before = fill(world);
+    world_hello(world, BOOT, 0);
+    scan(world, CARD);
+    settle(world);
+    for (int i = 0; i < 3; i++) { // the second and third wait behind the first
+        world_print_sale(world, i == 0 ? "1001" : i == 1 ? "1002" : "1003", "");
+    }
+    uint64_t end = world->offset;
+    settle(world);
+    tw_loop_drain(world->loop);
+    assert_int_equal(stats_of(world).next_sequence, before + 1);
+    world_hello(world, BOOT, 0); // the line was opened again, still no room
+    assert_int_equal(world->offset, 0);
+    world_print_sale(world, "1001", "");
+    settle(world);
+    tw_loop_drain(world->loop);
+    empty(world, before);
+    world_print_sale(world, "1002", ""); // ignored: the tap is to begin again
+    world_hello(world, BOOT, 0);
+    assert_int_equal(world->offset, 0);
+    world_print_sale(world, "1001", "");
+    world_print_sale(world, "1002", "");
+    world_print_sale(world, "1003", "");
+    assert_int_equal(world->offset, end);
+    world_expect_events(world, before + 3);
+    assert_true(world_has_customer(world, before + 1, CARD));
+    assert_false(world_has_customer(world, before + 2, CARD));
+}
+
+// P7: the tap starts anew while what it sent before could not be kept: told once, when there is room.
+static void a_restart_of_the_tap_is_told_once_there_is_room(void **state)
+{
+    static const uint8_t other_boot[16] = {9};
+    struct world *world = *state;
+    uint64_t before = fill(world);
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1001", "");
+    settle(world);
+    tw_loop_drain(world->loop);
+    for (int i = 0; i < 2; i++) {
+        world_hello(world, other_boot, 0);
+        world_print_sale(world, "1002", "");
+        settle(world);
+        tw_loop_drain(world->loop);
+    }
+    empty(world, before);
+    world_hello(world, other_boot, 0);
+    world_print_sale(world, "1002", "");
+    world_expect_events(world, before + 2);
+    world_expect_type(world, before + 1, "io.tillwire.capture.gap");
+    world_hello(world, other_boot, 0);
+    world_print_sale(world, "1003", "");
+    world_expect_events(world, before + 3);
+}
+
+// The line comes back while a commit is on its way: nothing is skipped, whatever becomes of it.
+static void a_line_that_returns_during_a_commit_skips_nothing(void **state)
+{
+    struct world *world = *state;
+    uint64_t before = fill(world);
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1001", ""); // with the journal; the loop has not heard of it yet
+    settle(world);
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1002", "");
+    settle(world);
+    tw_loop_drain(world->loop);
+    empty(world, before);
+    world_hello(world, BOOT, 0);
+    assert_int_equal(world->offset, 0);
+    world_print_sale(world, "1001", "");
+    world_print_sale(world, "1002", "");
+    world_expect_events(world, before + 2);
+}
+
+// P7: a scanner cannot be asked again.
+static void scans_without_room_are_told_of_later(void **state)
+{
+    struct world *world = *state;
+    uint64_t before = fill(world);
+    scan(world, CARD);
+    scan(world, OTHER_CARD);
+    settle(world);
+    tw_loop_drain(world->loop);
+    empty(world, before);
+    scan(world, CARD);
+    scan(world, OTHER_CARD);
+    world_expect_events(world, before + 3);
+    world_expect_type(world, before + 1, "io.tillwire.loyalty.scanned");
+    world_expect_type(world, before + 2, "io.tillwire.capture.gap");
+    tw_json *gap = world_event(world, before + 2);
+    const tw_json *data = tw_json_get(gap, "data");
+    assert_string_equal(tw_json_text(tw_json_get(data, "reason")), "quota");
+    assert_string_equal(tw_json_text(tw_json_get(data, "detail")), "Scans that could not be kept: 2.");
+    tw_json_free(gap);
+}
+
+// An API sale without room is told so, and takes nobody's place.
+static void a_full_journal_refuses_requests(void **state)
+{
+    struct world *world = *state;
+    uint64_t before = fill(world);
+    scan(world, CARD);
+    world_ask_sale(world, SALE_BODY("1001", "400"), "key");
+    assert_int_equal(world->answer.error, TW_ERR_FULL);
+    empty(world, before);
+    world_ask_sale(world, SALE_BODY("1001", "400"), "key");
+    assert_int_equal(world->answer.outcome, TW_OUTCOME_NEW);
+    world_expect_events(world, before + 1);
+    assert_true(world_has_customer(world, before + 1, CARD));
+}
+
+// A sale larger than an event is told of, and its customer is not the next one's.
+static void a_huge_sale_is_told_of_and_passed(void **state)
+{
+    struct world *world = *state;
+    world_hello(world, BOOT, 0);
+    scan(world, CARD);
+    world_print(world, "SHOP OF TESTS\nReceipt 1001\n2026-11-22 10:15\n");
+    for (int i = 0; i < 900; i++) {
+        char line[64];
+        (void)snprintf(line, sizeof line, "ARTICLE OF THIS LONG LIST %04d 1.00\n", i);
+        world_print(world, line);
+    }
+    world_print(world, "TOTAL 900.00\nCASH 900.00\n");
+    world_cut(world);
+    world_print_sale(world, "1002", "");
+    world_expect_events(world, 3);
+    world_expect_type(world, 2, "io.tillwire.capture.unparsed");
+    assert_false(world_has_customer(world, 3, CARD));
+    world_reopen(world);
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1003", "");
+    world_expect_events(world, 4);
+    assert_false(world_has_customer(world, 4, CARD));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_late_receipt_does_not_take_the_next_customer, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_repeat_leaves_the_next_customer_in_the_journal, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_correction_keeps_the_customer, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_refused_request_leaves_the_customer, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_full_journal_costs_no_sale, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_restart_of_the_tap_is_told_once_there_is_room, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_line_that_returns_during_a_commit_skips_nothing, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(scans_without_room_are_told_of_later, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_full_journal_refuses_requests, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_huge_sale_is_told_of_and_passed, world_setup, world_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,1 @@
+INSERT INTO missing (epoch, first, last, head) VALUES (?1, ?2, ?3, ?4)
