@@ -45,7 +45,7 @@ static const char *keep_text(struct tw_sale *sale, struct tw_slice text)
             out[len++] = (char)text.ptr[i];
         }
     }
-    while (len > 0 && len >= sizeof out - 4 && ((uint8_t)out[len - 1] & 0xc0) == 0x80) {
+    while (len >= sizeof out - 4 && ((uint8_t)out[len - 1] & 0xc0) == 0x80) {
         len--;
     }
     return len > 0 ? tw_sale_text(sale, tw_slice_make(out, len)) : NULL;

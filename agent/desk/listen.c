@@ -48,15 +48,17 @@ static int refused(int fd, const char *address, int code, struct tw_error_text *
 
 static uint16_t bound_port(int fd)
 {
-    struct sockaddr_storage at = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at;
     socklen_t len = sizeof at;
-    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
+    memset(&at, 0, sizeof at);
+    if (getsockname(fd, &at.any, &len) != 0) {
         return 0;
     }
-    if (at.ss_family == AF_INET6) {
-        return ntohs(((const struct sockaddr_in6 *)&at)->sin6_port);
-    }
-    return ntohs(((const struct sockaddr_in *)&at)->sin_port);
+    return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
 int tw_listen_tcp(const char *address, int *out, uint16_t *port, struct tw_error_text *err)

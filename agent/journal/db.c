@@ -175,7 +175,7 @@ struct tw_slice tw_stmt_get(const struct tw_stmt *stmt, int column)
 int tw_stmt_get_fixed(const struct tw_stmt *stmt, int column, void *out, size_t len)
 {
     struct tw_slice bytes = tw_stmt_get(stmt, column);
-    if (bytes.len != len) {
+    if (bytes.ptr == NULL || bytes.len != len) {
         return TW_ERR_DAMAGED;
     }
     memcpy(out, bytes.ptr, len);

@@ -177,7 +177,10 @@ int tw_lane_open_devices(struct tw_lane *lane, struct tw_error_text *err)
 {
     const struct tw_config *config = lane->with.config;
     lane->devices = calloc(config->device_count + 1, sizeof(struct tw_lane_device *));
-    int rc = lane->devices != NULL ? TW_OK : tw_fail(err, TW_ERR_NOMEM, "opening devices: out of memory");
+    if (lane->devices == NULL) {
+        return tw_fail(err, TW_ERR_NOMEM, "opening devices: out of memory");
+    }
+    int rc = TW_OK;
     for (size_t i = 0; rc == TW_OK && i < config->device_count; i++) {
         rc = open_one(lane, &config->devices[i], err);
     }

@@ -42,6 +42,6 @@ void tw_inbox_members(struct tw_inbox *inbox, uint64_t version, bool wanted);
 #define TW_INBOX_QUESTIONS 8
 void *tw_inbox_question(struct tw_inbox *inbox, unsigned question);
 void tw_inbox_on_rows(void *question, struct tw_rows *rows);
-void tw_inbox_on_settled(void *inbox);
+void tw_inbox_on_settled(void *context); // the inbox
 
 #endif

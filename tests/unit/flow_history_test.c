@@ -131,7 +131,7 @@ static void model_wire(struct model *model)
         break;
     case ACK:
         model_step(model,
-                   (struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {packet.epoch, packet.sequence}});
+                   (struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {packet.epoch, packet.sequence, NULL}});
         break;
     }
 }

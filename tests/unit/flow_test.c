@@ -21,7 +21,7 @@ static void give_rows(struct flow_rig *rig, uint64_t first, size_t count)
 
 static void give_ack(struct flow_rig *rig, const char *epoch, uint64_t through)
 {
-    flow_rig_step(rig, (struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {epoch, through}});
+    flow_rig_step(rig, (struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {epoch, through, NULL}});
 }
 
 static void give_puback(struct flow_rig *rig, uint64_t sequence, unsigned pass, int reason)
@@ -243,11 +243,11 @@ static void test_another_epoch_is_ignored(void **state)
     give_rows(&rig, 1, 9);
     give_ack(&rig, OTHER, 9);
     assert_int_equal(rig.out.count, 0);
-    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {OTHER, 3}});
+    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {OTHER, 3, NULL}});
     assert_int_equal(rig.out.count, 0);
-    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {EPOCH, 3}});
+    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {EPOCH, 3, NULL}});
     assert_int_equal(flow_rig_find(&rig, TW_FLOW_REJECT_ROW)->from, 3);
-    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {EPOCH, 33}});
+    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {EPOCH, 33, NULL}});
     assert_int_equal(rig.out.count, 0);
     tw_flow_free(rig.flow);
 }

@@ -81,8 +81,10 @@ static void note(const struct bench *bench, struct figures *figures, size_t roun
 {
     qsort(bench->took_us, bench->events, sizeof *bench->took_us, compare_u32);
     figures->per_s[round] = (double)bench->events * 1e6 / (double)total_us;
-    figures->p50_us[round] = bench->took_us[bench->events / 2];
-    figures->p99_us[round] = bench->took_us[bench->events * 99 / 100];
+    size_t middle = bench->events / 2;
+    size_t last = bench->events * 99 / 100;
+    figures->p50_us[round] = bench->took_us[middle];
+    figures->p99_us[round] = bench->took_us[last];
 }
 
 static void path_of(const struct bench *bench, const char *name, char out[300])

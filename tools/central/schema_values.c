@@ -224,18 +224,34 @@ static int load_format(walk_t *walk, place_t *at, use_t *use)
                           "be date or date-time and stand beside a pattern");
 }
 
+// Takes `count` digits, and `then` behind them unless that is NUL.
+static bool take_digits(const char **text, int count, char then, int *out)
+{
+    int number = 0;
+    for (int i = 0; i < count; i++) {
+        if (**text < '0' || **text > '9') {
+            return false;
+        }
+        number = number * 10 + (*(*text)++ - '0');
+    }
+    *out = number;
+    return then == '\0' || *(*text)++ == then;
+}
+
 // RFC 3339, section 5.7: the day must exist in its month.
 static int check_format(walk_t *walk, place_t *at, use_t *use, json_t *value)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int year = 0;
-    int month = 0;
-    int day = 0;
     if (!json_is_string(value)) {
         return TW_OK;
     }
-    int read = sscanf(json_string_value(value), "%4d-%2d-%2d", &year, &month, &day);
-    if (read == 3 && month >= 1 && month <= 12 && day >= 1) {
+    int year = 0;
+    int month = 0;
+    int day = 0;
+    const char *text = json_string_value(value); // "2026-11-22", perhaps with a time behind it
+    bool whole = take_digits(&text, 4, '-', &year) && take_digits(&text, 2, '-', &month) &&
+                 take_digits(&text, 2, '\0', &day);
+    if (whole && month >= 1 && month <= 12 && day >= 1) {
         bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
         if (day <= days[month - 1] + (month == 2 && leap ? 1 : 0)) {
             return TW_OK;

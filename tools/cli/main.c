@@ -178,8 +178,11 @@ static int run_command(const struct tw_command *command, int argc, char **argv)
     char name[64];
     (void)snprintf(name, sizeof name, "tillwire %s", command->name);
     argv[0] = name;
+    char *before = program_invocation_name;
     program_invocation_name = name; // what argp prints
-    if (argp_parse(command->argp, argc, argv, 0, NULL, &cli) != 0) {
+    error_t failed = argp_parse(command->argp, argc, argv, 0, NULL, &cli);
+    program_invocation_name = before;
+    if (failed != 0) {
         return TW_EXIT_USAGE;
     }
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);

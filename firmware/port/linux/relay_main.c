@@ -98,7 +98,7 @@ static int open_signals(void)
 
 static int serve(const struct tw_config *config, const struct options *options, struct tw_error_text *err)
 {
-    struct tw_relay_settings settings;
+    struct tw_relay_settings settings = {0};
     int outcome = find_device(config, options, &settings, err);
     if (outcome != 0) {
         return outcome;
