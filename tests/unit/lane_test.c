@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // agent/lane on a real journal, member store and receipt reader (tests/fakes/lane_world.h).
+#include <unistd.h>
+
 #include "tests/fakes/lane_world.h"
 
 static const uint8_t BOOT[16] = {1, 2, 3, 4};
@@ -182,6 +184,16 @@ static void ask_member(struct world *world, const char *card)
     assert_int_equal(tw_loop_run(world->loop), TW_OK);
 }
 
+static void wait_for_members(struct world *world, uint64_t count)
+{
+    struct tw_members_stats stats = {0};
+    for (int tries = 0; tries < 10000 && stats.count != count; tries++) {
+        (void)usleep(1000);
+        tw_members_stats(world->members, &stats);
+    }
+    assert_int_equal(stats.count, count);
+}
+
 // P10: a lookup says how old its answer is; who asked is an event.
 static void lookups_are_answered_and_audited(void **state)
 {
@@ -198,6 +210,7 @@ static void lookups_are_answered_and_audited(void **state)
         "\"club\",\"tier\":\"gold\",\"points\":1240}],\"gone\":[]}",
         pseudonym);
     assert_int_equal(tw_members_apply(world->members, tw_slice_of(page)), TW_OK);
+    wait_for_members(world, 1); // lookups overtake pages
     ask_member(world, CARD);
     assert_int_equal(world->member.error, TW_OK);
     assert_true(world->member.member.found);
