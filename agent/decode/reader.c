@@ -41,12 +41,19 @@ const char *tw_unparsed_name(enum tw_unparsed reason)
 
 // --- reading pieces ---
 
+// The matcher remembers what it has seen, which is worth 0.2 MiB only while paper comes.
+static int wake(struct tw_reader *r)
+{
+    return r->matcher != NULL ? TW_OK : tw_matcher_new(r->options.profile, &r->matcher);
+}
+
 static int read_range(struct tw_reader *r, size_t first, size_t count, struct tw_receipt_result *out,
                       bool traced)
 {
     struct tw_page_line *lines = NULL;
     size_t line_count = 0;
-    int rc = tw_segments_join(&r->segments, first, count, &lines, &line_count);
+    int rc = wake(r);
+    rc = rc == TW_OK ? tw_segments_join(&r->segments, first, count, &lines, &line_count) : rc;
     if (rc == TW_OK) {
         rc = tw_receipt_read(r->matcher, r->options.rules, lines, line_count, out, traced ? r->trace : NULL,
                              r->trace_ctx);
@@ -141,8 +148,11 @@ static int look(struct tw_reader *r, size_t first, size_t count, struct outlook 
 static int look_at_lines(struct tw_reader *r, size_t at, size_t count, struct outlook *out)
 {
     struct tw_receipt_result result = {0};
-    int rc = tw_receipt_read(r->matcher, r->options.rules, r->segments.items[at].lines, count, &result, NULL,
+    int rc = wake(r);
+    if (rc == TW_OK) {
+        rc = tw_receipt_read(r->matcher, r->options.rules, r->segments.items[at].lines, count, &result, NULL,
                              NULL);
+    }
     if (rc == TW_OK) {
         *out = outlook_of(&result);
         tw_sale_free(result.sale);
@@ -408,7 +418,7 @@ int tw_reader_new(const struct tw_reader_options *options, struct tw_reader **ou
     struct tw_page_options page = {
         .columns = tw_profile_columns(options->profile), .on_page = on_page, .ctx = r};
     int rc = tw_page_new(&page, &r->page);
-    rc = rc == TW_OK ? tw_matcher_new(options->profile, &r->matcher) : rc;
+    rc = rc == TW_OK ? wake(r) : rc; // a profile that cannot be used is found at once
     if (rc != TW_OK) {
         tw_reader_free(r);
         return rc;
@@ -449,7 +459,10 @@ int tw_reader_close(struct tw_reader *r)
 
 int tw_reader_idle(struct tw_reader *r)
 {
-    return outcome(r, tw_page_close(r->page, TW_PAGE_IDLE));
+    int rc = outcome(r, tw_page_close(r->page, TW_PAGE_IDLE));
+    tw_matcher_free(r->matcher);
+    r->matcher = NULL;
+    return rc;
 }
 
 void tw_reader_restore(struct tw_reader *r, uint64_t offset, const struct tw_page_state *state)

@@ -30,6 +30,9 @@ int tw_supervise_harden(struct tw_error_text *err)
     // One heap for all threads: they allocate little, and a heap each would hold pages for nothing
     // (mallopt(3)).
     (void)mallopt(M_ARENA_MAX, 1);
+    // Large blocks get pages of their own, so that freeing gives them back: locked pages inside the heap
+    // cannot be (madvise(2), MADV_DONTNEED).
+    (void)mallopt(M_MMAP_THRESHOLD, 32 * 1024);
     const struct rlimit none = {0, 0};
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) != 0) {
         return tw_fail(err, TW_ERR_REFUSED,
