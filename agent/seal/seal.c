@@ -5,19 +5,18 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/md.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/sha256.h>
 
-#define KEY_BYTES 32
+#include "agent/seal/keyfile.h"
 
 struct tw_seal {
     pthread_mutex_t lock; // guards the generator: mbedTLS 2.28 is built without its own locks
     mbedtls_ctr_drbg_context random;
-    uint8_t key[KEY_BYTES];
+    uint8_t key[TW_KEY_BYTES];
     bool has_key;
 };
 
@@ -82,90 +81,32 @@ int tw_seal_random(struct tw_seal *seal, uint8_t *out, size_t len)
     return rc == 0 ? TW_OK : TW_ERR_IO;
 }
 
-static int hex_value(int c)
+static int read_key(const char *path, uint8_t key[TW_KEY_BYTES], struct tw_error_text *err)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
+    char text[2 * TW_KEY_BYTES + 17];
+    size_t len = 0;
+    int rc = tw_keyfile_read("pseudonym key", path, text, sizeof text, &len, err);
+    if (rc == TW_OK) {
+        const size_t digits = (size_t)(2 * TW_KEY_BYTES);
+        bool good = tw_keyfile_digits(text, len, key) && strspn(text + digits, " \t\r\n") == len - digits;
+        rc = good
+                 ? TW_OK
+                 : tw_fail(err, TW_ERR_INVALID,
+                           "loading the pseudonym key: %s does not hold 64 hexadecimal digits; make one with "
+                           "'openssl rand -hex 32'",
+                           path);
     }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-// 64 hex digits, then nothing but white space.
-static bool parse_key(const char *text, size_t len, uint8_t key[KEY_BYTES])
-{
-    if (len < 2 * KEY_BYTES) {
-        return false;
-    }
-    for (size_t i = 0; i < KEY_BYTES; i++) {
-        int high = hex_value(text[2 * i]);
-        int low = hex_value(text[2 * i + 1]);
-        if (high < 0 || low < 0) {
-            return false;
-        }
-        key[i] = (uint8_t)(high << 4 | low);
-    }
-    return strspn(text + (ptrdiff_t)(2 * KEY_BYTES), " \t\r\n") == len - (size_t)(2 * KEY_BYTES);
-}
-
-// "credential:NAME" stands for a file systemd hands to the service (systemd.exec(5), Credentials).
-static int key_path(const char *where, char *path, size_t size, struct tw_error_text *err)
-{
-    static const char prefix[] = "credential:";
-    if (strncmp(where, prefix, sizeof prefix - 1) != 0) {
-        (void)snprintf(path, size, "%s", where);
-        return TW_OK;
-    }
-    const char *folder = getenv("CREDENTIALS_DIRECTORY");
-    if (folder == NULL) {
-        return tw_fail(err, TW_ERR_NOT_FOUND,
-                       "loading the pseudonym key %s: $CREDENTIALS_DIRECTORY is not set; add "
-                       "LoadCredential= or LoadCredentialEncrypted= to the service, or name a file",
-                       where);
-    }
-    (void)snprintf(path, size, "%s/%s", folder, where + sizeof prefix - 1);
-    return TW_OK;
-}
-
-static int read_key_file(const char *path, uint8_t key[KEY_BYTES], struct tw_error_text *err)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return tw_fail(err, TW_ERR_IO,
-                       "loading the pseudonym key: cannot open %s (%s); make one with "
-                       "'openssl rand -hex 32' and mode 0600",
-                       path, strerror(errno));
-    }
-    struct stat st;
-    if (fstat(fileno(file), &st) != 0 || (st.st_mode & 0007) != 0) {
-        (void)fclose(file);
-        return tw_fail(err, TW_ERR_REFUSED,
-                       "loading the pseudonym key: %s can be read by everybody; run 'chmod 0600 %s'", path,
-                       path);
-    }
-    (void)setvbuf(file, NULL, _IONBF, 0); // no copy of the key in a stdio buffer
-    char text[2 * KEY_BYTES + 17];
-    size_t len = fread(text, 1, sizeof text - 1, file);
-    text[len] = '\0';
-    (void)fclose(file);
-    bool good = parse_key(text, len, key);
     tw_seal_wipe(text, sizeof text);
-    if (!good) {
-        return tw_fail(err, TW_ERR_INVALID,
-                       "loading the pseudonym key: %s does not hold 64 hexadecimal digits; make one with "
-                       "'openssl rand -hex 32'",
-                       path);
-    }
-    return TW_OK;
+    return rc;
 }
 
 int tw_seal_load_key(struct tw_seal *seal, const char *where, struct tw_error_text *err)
 {
     char path[4096];
-    int rc = key_path(where, path, sizeof path, err);
+    int rc = tw_keyfile_path("pseudonym key", where, path, sizeof path, err);
     if (rc == TW_OK) {
-        uint8_t key[KEY_BYTES];
-        rc = read_key_file(path, key, err);
+        uint8_t key[TW_KEY_BYTES];
+        rc = read_key(path, key, err);
         if (rc == TW_OK) {
             memcpy(seal->key, key, sizeof key);
             seal->has_key = true;

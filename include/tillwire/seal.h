@@ -35,6 +35,37 @@ int TW_MUST_CHECK tw_seal_load_key(struct tw_seal *seal, const char *where, stru
 int TW_MUST_CHECK tw_seal_pseudonym(struct tw_seal *seal, const char *scheme, const char *identifier,
                                     char *out);
 
+// ---- sealing at rest ----
+// AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce. The keys come from a file or a systemd
+// credential (which may itself be sealed by a TPM: systemd-creds(1), LoadCredentialEncrypted=): one key a
+// line, "ID HEX" with an ID from 1 to 65535 and 64 hex digits; a file of 64 hex digits alone is key 1. The
+// key with the highest ID seals, every one opens. What AES uses is derived from it (HKDF-SHA-256, RFC 5869),
+// so that the same key may serve nothing else by accident. One key is good for 2^32 seals.
+struct tw_vault;
+#define TW_VAULT_OVERHEAD    28 // 12 bytes of nonce before, 16 of tag behind
+#define TW_VAULT_CHECK_BYTES 8
+
+// Loads the keys. `where` as in tw_seal_load_key. With `make` a file that does not exist is made with one
+// new key (mode 0600, durable before this returns). Safe from any thread afterwards.
+int TW_MUST_CHECK tw_vault_load(struct tw_seal *seal, const char *where, bool make, struct tw_vault **out,
+                                struct tw_error_text *err);
+void tw_vault_free(struct tw_vault *vault);
+// Reads the file again (rotation without a stop). On an error the keys stay as they were. TW_ERR_MISMATCH: an
+// ID has another key than before.
+int TW_MUST_CHECK tw_vault_reload(struct tw_vault *vault, struct tw_error_text *err);
+
+unsigned tw_vault_current(const struct tw_vault *vault); // the ID that seals now
+// A value that tells two keys of one ID apart and nothing about the key. TW_ERR_NOT_FOUND.
+int TW_MUST_CHECK tw_vault_check(const struct tw_vault *vault, unsigned id,
+                                 uint8_t out[TW_VAULT_CHECK_BYTES]);
+
+// Appends nonce, ciphertext and tag. TW_ERR_NOT_FOUND: no such key.
+int TW_MUST_CHECK tw_vault_seal(struct tw_vault *vault, unsigned id, struct tw_slice bound,
+                                struct tw_slice plain, struct tw_buf *out);
+// Appends what was sealed. TW_ERR_DAMAGED: another key, other bound data, or changed; nothing is appended.
+int TW_MUST_CHECK tw_vault_open(struct tw_vault *vault, unsigned id, struct tw_slice bound,
+                                struct tw_slice sealed, struct tw_buf *out);
+
 void tw_seal_sha256(struct tw_slice bytes, uint8_t out[32]);
 void tw_seal_hex(const uint8_t *bytes, size_t len, char *out); // lower case, NUL-terminated
 bool tw_seal_equal(const void *a, const void *b, size_t len);  // constant time
