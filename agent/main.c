@@ -25,6 +25,7 @@ struct agent {
     const char *config_path;
     struct tw_config *config;
     struct tw_seal *seal;
+    struct tw_vault *vault;
     struct tw_scan_rules *rules;
     struct tw_clock *clock;
     struct tw_metrics *metrics;
@@ -34,7 +35,7 @@ struct agent {
     struct tw_lane *lane;
     _Atomic(struct tw_uplink *) uplink; // read by the member thread
     _Atomic(struct tw_desk *) desk;     // read by the journal thread
-    struct tw_timer *alive;
+    struct tw_timer *alive, *tidy;
     struct tw_error_text err;
 };
 
@@ -66,11 +67,33 @@ static void members_version(void *ctx, uint64_t version, bool wanted)
     }
 }
 
+// SIGHUP: a key was added to the file, or an old one taken out.
+static void read_keys_again(void *ctx)
+{
+    struct agent *agent = ctx;
+    struct tw_error_text err;
+    struct tw_journal_stats stats;
+    tw_journal_stats(agent->journal, &stats);
+    if (tw_vault_reload(agent->vault, stats.oldest_seal_key, &err) == TW_OK) {
+        (void)fprintf(stderr, "tillwired: SIGHUP: the journal keys were read again; key %u seals now\n",
+                      tw_vault_current(agent->vault));
+    } else {
+        (void)fprintf(stderr, "tillwired: SIGHUP: %s; the keys in use stay as they were\n", err.text);
+    }
+}
+
 static void still_alive(void *ctx)
 {
     struct agent *agent = ctx;
     tw_supervise_alive();
     tw_timer_start(agent->alive, tw_supervise_watchdog_ms());
+}
+
+static void tidy_memory(void *ctx)
+{
+    struct agent *agent = ctx;
+    tw_supervise_trim();
+    tw_timer_start(agent->tidy, TW_SUPERVISE_TRIM_MS);
 }
 
 // ---- starting, one step each ----
@@ -122,6 +145,14 @@ static int check_profiles(struct agent *agent)
     return rc;
 }
 
+// A key that the configuration names has to be there: --check finds it missing. Another is made by
+// start_vault.
+static int check_vault(struct agent *agent)
+{
+    const char *key = agent->config->journal.key;
+    return key != NULL ? tw_vault_load(agent->seal, key, false, &agent->vault, &agent->err) : TW_OK;
+}
+
 static struct tw_uplink_options uplink_options(struct agent *agent)
 {
     const struct tw_config *config = agent->config;
@@ -130,6 +161,8 @@ static struct tw_uplink_options uplink_options(struct agent *agent)
         .ca = config->uplink.ca,
         .cert = config->uplink.cert,
         .key = config->uplink.key,
+        .proxy = config->uplink.proxy,
+        .alpn = config->uplink.alpn,
         .ack = config->uplink.ack,
         .tenant = config->tenant,
         .store = config->store,
@@ -174,6 +207,20 @@ static int start_base(struct agent *agent)
     return TW_OK;
 }
 
+static int start_vault(struct agent *agent)
+{
+    int rc = TW_OK;
+    if (agent->vault == NULL) {
+        char path[4096];
+        (void)snprintf(path, sizeof path, "%s/journal.key", agent->config->state_dir);
+        rc = tw_vault_load(agent->seal, path, true, &agent->vault, &agent->err);
+    }
+    if (rc == TW_OK && tw_loop_on_hangup(agent->loop, read_keys_again, agent) != TW_OK) {
+        rc = tw_fail(&agent->err, TW_ERR_IO, "waiting for SIGHUP: out of descriptors");
+    }
+    return rc;
+}
+
 static int start_journal(struct agent *agent)
 {
     const struct tw_config *config = agent->config;
@@ -186,6 +233,7 @@ static int start_journal(struct agent *agent)
         .source = source,
         .clock = agent->clock,
         .seal = agent->seal,
+        .vault = agent->vault,
         .merge = tw_lane_merge,
         .on_commit = event_committed,
         .ctx = agent,
@@ -271,6 +319,11 @@ static int start_ready(struct agent *agent)
         }
         tw_timer_start(agent->alive, 0);
     }
+    agent->tidy = tw_timer_new(agent->loop, tidy_memory, agent);
+    if (agent->tidy == NULL) {
+        return tw_fail(&agent->err, TW_ERR_NOMEM, "starting the timer that tidies memory: out of memory");
+    }
+    tw_timer_start(agent->tidy, TW_SUPERVISE_TRIM_MS);
     tw_supervise_ready(status);
     (void)fprintf(stderr, "tillwired " TW_VERSION ": %s\n", status);
     return TW_OK;
@@ -284,7 +337,9 @@ static void stop(struct agent *agent)
     if (agent->lane != NULL) {
         tw_lane_stop(agent->lane);
     }
+    tw_desk_settle(atomic_load(&agent->desk)); // it asks journal and uplink
     tw_timer_close(agent->alive);
+    tw_timer_close(agent->tidy);
     struct tw_uplink *uplink = atomic_exchange(&agent->uplink, NULL);
     tw_uplink_stop(uplink);
     tw_members_close(agent->members);
@@ -302,16 +357,18 @@ static void stop(struct agent *agent)
     tw_metrics_free(agent->metrics);
     tw_supervise_clock_free(agent->clock);
     tw_scan_rules_free(agent->rules);
+    tw_vault_free(agent->vault);
     tw_seal_free(agent->seal);
     tw_config_free(agent->config);
 }
 
 int main(int argc, char **argv)
 {
-    static int (*const checks[])(struct agent *) = {start_harden, start_config, start_rules, check_profiles,
-                                                    check_uplink};
-    static int (*const steps[])(struct agent *) = {start_base, start_journal, start_members, start_uplink,
-                                                   start_lane, start_desk,    start_devices, start_ready};
+    static int (*const checks[])(struct agent *) = {start_harden,   start_config, start_rules,
+                                                    check_profiles, check_vault,  check_uplink};
+    static int (*const steps[])(struct agent *) = {start_base,    start_vault,   start_journal,
+                                                   start_members, start_uplink,  start_lane,
+                                                   start_desk,    start_devices, start_ready};
     struct tw_options options;
     tw_options_parse(argc, argv, &options);
     struct agent agent = {.config_path = options.config};

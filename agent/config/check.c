@@ -192,6 +192,25 @@ static int check_loyalty(const struct tw_config_memory *memory, const struct tw_
     return TW_OK;
 }
 
+// The value may hold a password: it is not repeated. The rest of it is checked where it is used.
+static int check_way(const struct tw_config_memory *memory, const struct tw_config *config)
+{
+    static const char scheme[] = "socks5://";
+    char where[512];
+    const char *alpn = config->uplink.alpn;
+    if (config->uplink.proxy != NULL && strncmp(config->uplink.proxy, scheme, sizeof scheme - 1) != 0) {
+        return tw_fail(memory->err, TW_ERR_INVALID,
+                       "%s: key 'proxy' is not of a kind this version speaks; write socks5://HOST:PORT or "
+                       "socks5://USER:PASSWORD@HOST:PORT",
+                       tw_config_place(memory, "proxy", config->uplink.proxy, where));
+    }
+    if (alpn != NULL && (strlen(alpn) > 255 || strpbrk(alpn, " \t\r\n") != NULL)) {
+        return tw_config_bad_value(memory, "alpn", alpn,
+                                   "name one protocol without spaces, as the load balancer knows it");
+    }
+    return TW_OK;
+}
+
 static int check_uplink(const struct tw_config_memory *memory, const struct tw_config *config)
 {
     const struct {
@@ -212,7 +231,7 @@ static int check_uplink(const struct tw_config_memory *memory, const struct tw_c
         return tw_config_bad_value(memory, "url", config->uplink.url,
                                    "write mqtts://HOST:PORT; MQTT without TLS is not offered");
     }
-    return TW_OK;
+    return check_way(memory, config);
 }
 
 int tw_config_check(const struct tw_config_memory *memory, const struct tw_config *config)

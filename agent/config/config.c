@@ -166,6 +166,8 @@ static int merge_uplink(struct tw_config_memory *memory, struct tw_config *confi
 {
     const struct tw_file_content *from = file->content;
     take(&config->uplink.url, from->uplink.url);
+    take(&config->uplink.proxy, from->uplink.proxy);
+    take(&config->uplink.alpn, from->uplink.alpn);
     int rc = take_path(memory, &config->uplink.ca, from->uplink.ca, file->path);
     rc = rc != TW_OK ? rc : take_path(memory, &config->uplink.cert, from->uplink.cert, file->path);
     rc = rc != TW_OK ? rc : take_path(memory, &config->uplink.key, from->uplink.key, file->path);
@@ -183,10 +185,11 @@ static int merge_uplink(struct tw_config_memory *memory, struct tw_config *confi
 }
 
 static int merge_journal(struct tw_config_memory *memory, struct tw_config *config,
-                         const struct tw_file_content *from)
+                         const struct tw_file *file)
 {
-    int rc = TW_OK;
-    if (from->journal.max_bytes != NULL) {
+    const struct tw_file_content *from = file->content;
+    int rc = take_path(memory, &config->journal.key, from->journal.key, file->path);
+    if (rc == TW_OK && from->journal.max_bytes != NULL) {
         rc = parse_size(memory, "max_bytes", from->journal.max_bytes, &config->journal.max_bytes);
     }
     if (rc == TW_OK && from->journal.reserve_bytes != NULL) {
@@ -214,7 +217,7 @@ static int merge(struct tw_config_memory *memory, struct tw_config *config, cons
              : take_path(memory, &config->loyalty.pseudonym_key, from->loyalty.pseudonym_key, file->path);
     rc = rc != TW_OK ? rc : merge_cards(memory, config, from);
     rc = rc != TW_OK ? rc : merge_devices(memory, config, file);
-    rc = rc != TW_OK ? rc : merge_journal(memory, config, from);
+    rc = rc != TW_OK ? rc : merge_journal(memory, config, file);
     return rc != TW_OK ? rc : merge_uplink(memory, config, file);
 }
 

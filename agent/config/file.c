@@ -61,12 +61,14 @@ static const cyaml_schema_field_t loyalty_fields[] = {
 static const cyaml_schema_field_t journal_fields[] = {
     TEXT("max_bytes", SECTION_OF(journal), max_bytes),
     TEXT("reserve_bytes", SECTION_OF(journal), reserve_bytes),
+    TEXT("key", SECTION_OF(journal), key),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t uplink_fields[] = {
     TEXT("url", SECTION_OF(uplink), url),   TEXT("ca", SECTION_OF(uplink), ca),
     TEXT("cert", SECTION_OF(uplink), cert), TEXT("key", SECTION_OF(uplink), key),
-    TEXT("ack", SECTION_OF(uplink), ack),   CYAML_FIELD_END,
+    TEXT("ack", SECTION_OF(uplink), ack),   TEXT("proxy", SECTION_OF(uplink), proxy),
+    TEXT("alpn", SECTION_OF(uplink), alpn), CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t desk_fields[] = {
     TEXT("listen", SECTION_OF(desk), listen),

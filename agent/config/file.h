@@ -32,10 +32,10 @@ struct tw_file_content {
         unsigned cards_count;
     } loyalty;
     struct {
-        char *max_bytes, *reserve_bytes;
+        char *max_bytes, *reserve_bytes, *key;
     } journal;
     struct {
-        char *url, *ca, *cert, *key, *ack;
+        char *url, *ca, *cert, *key, *ack, *proxy, *alpn;
     } uplink;
     struct {
         char *listen;

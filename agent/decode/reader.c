@@ -28,8 +28,8 @@ struct tw_reader {
     size_t held;  // of those, how many have outlived one ESC @
     size_t ready; // of those, how many make a sale that may still learn who and when
     unsigned ready_known;
-    uint64_t fed, accounted; // stream offsets
-    int rc;                  // the first error inside a page's callback
+    uint64_t accounted; // stream offset: every byte before belongs to a fact
+    int rc;             // the first error inside a page's callback
 };
 
 const char *tw_unparsed_name(enum tw_unparsed reason)
@@ -448,7 +448,6 @@ static int outcome(struct tw_reader *r, int rc)
 
 int tw_reader_feed(struct tw_reader *r, struct tw_slice bytes)
 {
-    r->fed += bytes.len;
     return outcome(r, tw_page_feed(r->page, bytes));
 }
 
@@ -471,14 +470,8 @@ void tw_reader_restore(struct tw_reader *r, uint64_t offset, const struct tw_pag
     drop(r, r->segments.count);
     r->held = 0;
     r->ready = 0;
-    r->fed = offset;
     r->accounted = offset;
     tw_page_restore(r->page, offset, state);
-}
-
-bool tw_reader_pending(const struct tw_reader *r)
-{
-    return r->fed > r->accounted;
 }
 
 void tw_reader_trace(struct tw_reader *r, tw_reader_line_fn *on_line, void *ctx)

@@ -7,6 +7,7 @@
 #include "agent/desk/feed.h"
 #include "agent/desk/listen.h"
 #include "agent/desk/server.h"
+#include "agent/desk/worker.h"
 
 // Both together are TW_DESK_MAX_CONNECTIONS; the local socket keeps its share when the port is busy.
 #define LOCAL_CONNECTIONS 32
@@ -58,6 +59,7 @@ int tw_desk_start(const struct tw_desk_options *options, struct tw_desk **out, s
     desk->started_ms = options->clock->monotonic_ms(options->clock);
     tw_metrics_set(options->metrics, TW_METRIC_BUILD_INFO, TW_VERSION, NULL, 1);
     int rc = tw_feed_new(options->loop, &desk->feed);
+    rc = rc != TW_OK ? rc : tw_worker_new(options->loop, &desk->worker);
     if (rc != TW_OK) {
         (void)tw_fail(err, rc, "starting the local interface: %s", tw_err_name(rc));
     }
@@ -75,6 +77,13 @@ int tw_desk_start(const struct tw_desk_options *options, struct tw_desk **out, s
     return TW_OK;
 }
 
+void tw_desk_settle(struct tw_desk *desk)
+{
+    if (desk != NULL) {
+        tw_worker_end(desk->worker);
+    }
+}
+
 void tw_desk_stop(struct tw_desk *desk)
 {
     if (desk == NULL) {
@@ -85,6 +94,7 @@ void tw_desk_stop(struct tw_desk *desk)
         (void)snprintf(path, sizeof path, "%s/control.sock", desk->with.config->run_dir);
         (void)unlink(path);
     }
+    tw_worker_free(desk->worker);
     tw_feed_close(desk->feed);
     tw_server_free(desk->tcp);
     tw_server_free(desk->local);

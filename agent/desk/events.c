@@ -5,25 +5,11 @@
 #include "agent/desk/feed.h"
 #include "agent/desk/routes.h"
 
-static bool read_recent(struct tw_request *request, uint64_t *out)
-{
-    const char *text = tw_request_query(request, "recent");
-    if (text == NULL) {
-        return true;
-    }
-    if (text[0] == '\0' || strlen(text) > 6 || strspn(text, "0123456789") != strlen(text)) {
-        tw_request_problem(request, TW_PROBLEM_FIELD, "recent must be a number from 0 to 999999", "/recent");
-        return false;
-    }
-    *out = strtoull(text, NULL, 10);
-    return true;
-}
-
 void tw_desk_events(struct tw_request *request)
 {
     uint64_t recent = TW_DESK_RECENT_EVENTS;
     const char *follow = tw_request_query(request, "follow");
-    if (!read_recent(request, &recent)) {
+    if (!tw_request_query_number(request, "recent", 0, 999999, &recent)) {
         return;
     }
     int rc = tw_feed_follow(request->desk->feed, request, recent, follow == NULL || strcmp(follow, "0") != 0,

@@ -17,6 +17,12 @@ static void refresh_journal(const struct tw_desk_options *with, int64_t now_ms)
     tw_metrics_set(with->metrics, TW_METRIC_QUEUE_EVENTS, NULL, NULL, (double)stats.queued_events);
     tw_metrics_set(with->metrics, TW_METRIC_QUEUE_BYTES, NULL, NULL, (double)stats.queued_bytes);
     tw_metrics_set(with->metrics, TW_METRIC_QUEUE_OLDEST, NULL, NULL, (double)age_ms / 1000);
+    tw_metrics_set(with->metrics, TW_METRIC_JOURNAL_FULL, NULL, NULL, tw_desk_is_full(&stats) ? 1 : 0);
+    tw_metrics_set(with->metrics, TW_METRIC_JOURNAL_FILE_BYTES, NULL, NULL, (double)stats.file_bytes);
+    tw_metrics_set(with->metrics, TW_METRIC_DEAD_LETTERS, NULL, NULL, (double)stats.dead_letters);
+    tw_metrics_set(with->metrics, TW_METRIC_EVENTS_DROPPED, NULL, NULL, (double)stats.dropped);
+    tw_metrics_set(with->metrics, TW_METRIC_EVENTS_SALVAGED, NULL, NULL, (double)stats.salvaged);
+    tw_metrics_set(with->metrics, TW_METRIC_JOURNALS_DAMAGED, NULL, NULL, (double)stats.damaged);
     tw_metrics_histogram(with->metrics, TW_METRIC_COMMIT_SECONDS, bounds, stats.commit_buckets, COUNT,
                          (double)stats.commit_us_total / 1e6);
 }

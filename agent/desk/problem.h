@@ -16,6 +16,7 @@
     X(KEY_INVALID, 400, "idempotency-key-invalid", "The Idempotency-Key cannot be used")                     \
     X(HOST, 403, "host-not-allowed", "The Host is not this terminal")                                        \
     X(ORIGIN, 403, "origin-not-allowed", "The request comes from another web site")                          \
+    X(LOCAL, 403, "control-socket-only", "Only on the control socket")                                       \
     X(NOT_FOUND, 404, "not-found", "There is nothing here")                                                  \
     X(METHOD, 405, "method-not-allowed", "The method does not fit")                                          \
     X(BODY_TOO_LARGE, 413, "body-too-large", "The body is too large")                                        \

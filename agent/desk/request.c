@@ -122,3 +122,35 @@ bool tw_request_text(struct tw_request *request, const char *name, size_t max, b
     *out = text;
     return true;
 }
+
+#define NUMBER_MAX (INT64_C(1) << 53)
+
+bool tw_request_number(struct tw_request *request, const char *name, uint64_t *out)
+{
+    int64_t number = 0;
+    if (tw_json_int(tw_json_get(request->json, name), &number) != TW_OK || number < 1 ||
+        number > NUMBER_MAX) {
+        return refuse_field(request, name, TW_PROBLEM_FIELD, "this field must be a number from 1 on");
+    }
+    *out = (uint64_t)number;
+    return true;
+}
+
+bool tw_request_query_number(struct tw_request *request, const char *name, uint64_t min, uint64_t max,
+                             uint64_t *out)
+{
+    const char *text = tw_request_query(request, name);
+    if (text == NULL) {
+        return true;
+    }
+    size_t len = strlen(text);
+    uint64_t number = strtoull(text, NULL, 10);
+    char detail[96];
+    if (len == 0 || len > 16 || strspn(text, "0123456789") != len || number < min || number > max) {
+        (void)snprintf(detail, sizeof detail, "%s must be a number from %llu to %llu", name,
+                       (unsigned long long)min, (unsigned long long)max);
+        return refuse_field(request, name, TW_PROBLEM_FIELD, detail);
+    }
+    *out = number;
+    return true;
+}

@@ -20,11 +20,13 @@
 struct tw_feed;
 struct tw_route;
 struct tw_server;
+struct tw_worker;
 
 // What all resources share.
 struct tw_desk {
     struct tw_desk_options with;
     struct tw_feed *feed;
+    struct tw_worker *worker;
     struct tw_server *tcp, *local; // `tcp` NULL without desk.listen
     int64_t started_wall_ms, started_ms;
     uint16_t port; // the TCP port taken, 0 without one
@@ -68,6 +70,12 @@ void tw_request_release(struct tw_request *request);
 // False: the request is answered.
 bool tw_request_text(struct tw_request *request, const char *name, size_t max, bool required,
                      const char **out);
+
+// Number member `name` of the JSON body, from 1 to 2^53 (RFC 8259 section 6). False: the request is answered.
+bool tw_request_number(struct tw_request *request, const char *name, uint64_t *out);
+// Query argument `name`, decimal; `out` is untouched where it is absent. False: the request is answered.
+bool tw_request_query_number(struct tw_request *request, const char *name, uint64_t min, uint64_t max,
+                             uint64_t *out);
 
 // True when the text holds what may be a payment card number (P6).
 bool tw_request_forbidden(const struct tw_request *request, const char *text);

@@ -2,13 +2,17 @@
 #include "agent/desk/routes.h"
 
 static const struct tw_route routes[] = {
-    {"/v1/sales", "POST", tw_desk_sales},
-    {"/v1/scans", "POST", tw_desk_scans},
-    {"/v1/members/lookup", "POST", tw_desk_lookup},
-    {"/v1/status", "GET", tw_desk_status},
-    {"/v1/events", "GET", tw_desk_events},
-    {"/metrics", "GET", tw_desk_metrics},
-    {"/healthz", "GET", tw_desk_health},
+    {"/v1/sales", "POST", tw_desk_sales, false},
+    {"/v1/scans", "POST", tw_desk_scans, false},
+    {"/v1/members/lookup", "POST", tw_desk_lookup, false},
+    {"/v1/status", "GET", tw_desk_status, false},
+    {"/v1/events", "GET", tw_desk_events, false},
+    {"/metrics", "GET", tw_desk_metrics, false},
+    {"/healthz", "GET", tw_desk_health, false},
+    {"/v1/queue", "GET", tw_desk_queue, true},
+    {"/v1/queue/dead", "GET", tw_desk_dead, true},
+    {"/v1/queue/retry", "POST", tw_desk_retry, true},
+    {"/v1/queue/resync", "POST", tw_desk_resync, true},
 };
 
 const struct tw_route *tw_route_find(const char *path)

@@ -59,6 +59,9 @@ static void check_head(struct tw_request *request, const char *path, const char 
     } else if (request->route == NULL) {
         tw_request_problem(request, TW_PROBLEM_NOT_FOUND, "include/contract/names.md lists what there is",
                            NULL);
+    } else if (request->route->local && !tw_server_is_local(request->server)) {
+        tw_request_problem(request, TW_PROBLEM_LOCAL,
+                           "ask on run_dir/control.sock, or with the command line: tillwire queue", NULL);
     } else if (!tw_route_takes(request->route, method)) {
         request->allow = tw_route_allow(request->route);
         tw_request_problem(request, TW_PROBLEM_METHOD, "the Allow header names what this path takes", NULL);
@@ -101,6 +104,14 @@ static enum MHD_Result take_body(struct tw_request *request, const char *bytes, 
     return request->dropped <= DROPPED_MAX ? MHD_YES : MHD_NO;
 }
 
+// Seconds until the same request may fare better (RFC 9110 section 10.2.3): a full journal empties slowly.
+static const char *retry_after(unsigned status)
+{
+    return status == MHD_HTTP_SERVICE_UNAVAILABLE    ? "5"
+           : status == MHD_HTTP_INSUFFICIENT_STORAGE ? "30"
+                                                     : NULL;
+}
+
 static enum MHD_Result send_answer(struct tw_request *request)
 {
     struct MHD_Response *response = request->stream;
@@ -119,8 +130,9 @@ static enum MHD_Result send_answer(struct tw_request *request)
     if (request->allow != NULL) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, request->allow);
     }
-    if (request->status == MHD_HTTP_SERVICE_UNAVAILABLE) {
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "5");
+    const char *retry_s = retry_after(request->status);
+    if (retry_s != NULL) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, retry_s);
     }
     enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
     MHD_destroy_response(response);

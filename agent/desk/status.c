@@ -16,6 +16,7 @@ struct picture { // all that is looked at, taken once
     struct tw_members_stats members;
     struct tw_buf devices;
     bool has_uplink;
+    int64_t wall_ms;
     int64_t uplink_s, oldest_s, members_s; // ages; -1: none
     enum tw_clock_trust clock;
 };
@@ -29,6 +30,7 @@ static void take(const struct tw_desk_options *with, struct picture *out)
 {
     int64_t wall_ms = with->clock->wall_ms(with->clock);
     int64_t now_ms = with->clock->monotonic_ms(with->clock);
+    out->wall_ms = wall_ms;
     tw_journal_stats(with->journal, &out->journal);
     tw_members_stats(with->members, &out->members);
     tw_lane_devices(with->lane, &out->devices);
@@ -96,20 +98,48 @@ static void device_problems(const struct picture *now, tw_json *problems)
     tw_json_free(devices);
 }
 
-static tw_json *find_problems(const struct tw_desk *desk, const struct picture *now)
+static void journal_problems(const struct tw_desk *desk, const struct tw_journal_stats *journal,
+                             tw_json *problems)
 {
     const char *state_dir = desk->with.config->state_dir;
-    tw_json *problems = tw_json_pack("[]");
-    if (now->journal.last_error != TW_OK) {
-        add_problem(problems, "The last commit failed (%s): nothing is accepted. Check the disk of %s.",
-                    tw_err_name(now->journal.last_error), state_dir);
-    }
-    uplink_problems(desk, now, problems);
-    if (now->journal.dead_letters > 0) {
+    if (tw_desk_is_full(journal)) {
         add_problem(problems,
-                    "The centre rejected %" PRIu64 " events. They are kept in %s; its log names the reason.",
-                    now->journal.dead_letters, state_dir);
+                    "The journal is full: sales and scans are refused, taps keep their copies and wait. "
+                    "%" PRIu64 " events wait in %s for the centre. Let the uplink deliver them, make room on "
+                    "that disk, or raise journal.max_bytes.",
+                    journal->queued_events, state_dir);
+    } else if (journal->last_error != TW_OK) {
+        add_problem(problems, "The last commit failed (%s): nothing is accepted. Check the disk of %s.",
+                    tw_err_name(journal->last_error), state_dir);
     }
+    if (journal->damaged > 0) {
+        add_problem(problems,
+                    "A damaged journal was set aside in %s/quarantine; %" PRIu64
+                    " events were saved from it, "
+                    "and the centre was told of the rest. Check the disk, and keep the files for who helps "
+                    "you. This is said until the agent is started again.",
+                    state_dir, journal->salvaged);
+    }
+    if (journal->dropped > 0) {
+        add_problem(problems,
+                    "%" PRIu64 " events of little weight (of devices, drift, offers) were given up for room "
+                    "since the agent started. The centre is told of each (capture.gap).",
+                    journal->dropped);
+    }
+    if (journal->dead_letters > 0) {
+        add_problem(problems,
+                    "%" PRIu64
+                    " events were rejected by the centre or the broker. `tillwire queue show` says "
+                    "why; once that is mended, `tillwire queue retry --all` sends them again.",
+                    journal->dead_letters);
+    }
+}
+
+static tw_json *find_problems(const struct tw_desk *desk, const struct picture *now)
+{
+    tw_json *problems = tw_json_pack("[]");
+    journal_problems(desk, &now->journal, problems);
+    uplink_problems(desk, now, problems);
     if (now->members_s > OLD_S) {
         add_problem(problems,
                     "The members are %" PRId64 " hours old. They are renewed when the centre speaks of them.",
@@ -158,12 +188,15 @@ static void write_head(const struct tw_desk *desk, const struct picture *now, st
     tw_buf_printf(out, "\"next_sequence\":%" PRIu64 ",", now->journal.next_sequence);
 }
 
-static void write_queue(const struct tw_journal_stats *journal, int64_t oldest_s, struct tw_buf *out)
+static void write_journal(const struct tw_journal_stats *journal, int64_t wall_ms, struct tw_buf *out)
 {
-    tw_buf_printf(out, "\"queue\":{\"events\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", journal->queued_events,
-                  journal->queued_bytes);
-    write_age(out, "oldest_s", oldest_s);
-    tw_buf_printf(out, ",\"dead_letters\":%" PRIu64 "},", journal->dead_letters);
+    tw_buf_add_text(out, "\"queue\":{");
+    tw_desk_write_queue(journal, wall_ms, out);
+    tw_buf_printf(out,
+                  "},\"journal\":{\"file_bytes\":%" PRIu64 ",\"damaged\":%" PRIu64 ",\"salvaged\":%" PRIu64
+                  ",\"seal_key\":%u,\"oldest_seal_key\":%u},",
+                  journal->file_bytes, journal->damaged, journal->salvaged, journal->seal_key,
+                  journal->oldest_seal_key);
 }
 
 static void write_uplink(const struct picture *now, struct tw_buf *out)
@@ -212,7 +245,7 @@ void tw_desk_status(struct tw_request *request)
         tw_request_failed(request, TW_ERR_NOMEM);
     } else {
         write_head(request->desk, &now, &body);
-        write_queue(&now.journal, now.oldest_s, &body);
+        write_journal(&now.journal, now.wall_ms, &body);
         write_uplink(&now, &body);
         write_rest(&now, problems, &body);
         tw_request_answer(request, MHD_HTTP_OK, "application/json", &body);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/journal/chain.h"
 
-#include "journal_sql.h"
-
 // What tw_rows_free gets back: the public part and the memory behind it.
 struct answer {
     struct tw_rows rows; // first, so that a pointer to it is one to the answer
@@ -10,11 +8,10 @@ struct answer {
     size_t cap;
 };
 
-// One pass over the outbox, row by row.
+// One pass over the queue, row by row.
 struct walk {
     struct tw_chain *chain;
-    const char *epoch;
-    struct tw_stmt *stmt;
+    const struct tw_chain_start *start;
     uint64_t next;    // the sequence the next row must have
     uint8_t hash[32]; // of next - 1
 };
@@ -35,70 +32,44 @@ void tw_rows_free(struct tw_rows *rows)
     }
 }
 
-static int row_of(const struct tw_stmt *stmt, struct tw_event_row *row, char boot[37])
-{
-    struct tw_slice boot_text = tw_stmt_get(stmt, 7);
-    if (boot_text.len != 36) {
-        return TW_ERR_DAMAGED;
-    }
-    memcpy(boot, boot_text.ptr, 36);
-    boot[36] = 0;
-    *row = (struct tw_event_row){
-        .sequence = (uint64_t)tw_stmt_get_int(stmt, 0),
-        .type = (enum tw_event_type)tw_stmt_get_int(stmt, 2),
-        .subject = tw_stmt_get(stmt, 3),
-        .data = tw_stmt_get(stmt, 10),
-        .time_ms = tw_stmt_get_int(stmt, 4),
-        .recorded_ms = tw_stmt_get_int(stmt, 5),
-        .monotonic_ms = tw_stmt_get_int(stmt, 6),
-        .clock = (enum tw_clock_trust)tw_stmt_get_int(stmt, 8),
-        .boot = boot,
-    };
-    if (tw_event_type_name(row->type) == NULL) {
-        return TW_ERR_DAMAGED;
-    }
-    return tw_stmt_get_fixed(stmt, 1, row->id, sizeof row->id);
-}
-
 static void walk_begin(struct walk *walk, struct tw_chain *chain, const struct tw_chain_start *start,
                        uint64_t known, const uint8_t hash[32])
 {
-    *walk = (struct walk){.chain = chain, .epoch = start->epoch, .next = known + 1};
+    *walk = (struct walk){.chain = chain, .start = start, .next = known + 1};
     memcpy(walk->hash, hash, sizeof walk->hash);
-    walk->stmt = tw_db_sql(chain->db, TW_JOURNAL_SQL_OUTBOX_ROWS);
-    tw_stmt_int(walk->stmt, 1, (int64_t)walk->next);
+    tw_table_from(chain->table, start->base + (int64_t)walk->next);
 }
 
 // Appends the next row's published form to `out`. 1: done; 0: no further row.
 static int walk_next(struct walk *walk, struct tw_buf *out, struct tw_journal_payload *payload, bool *dead)
 {
-    int rc = tw_stmt_step(walk->stmt);
+    struct tw_table_row row;
+    int rc = tw_table_next(walk->chain->table, &row);
     if (rc <= 0) {
         return rc;
     }
-    struct tw_event_row row;
-    char boot[37];
-    rc = row_of(walk->stmt, &row, boot);
-    if (rc != TW_OK || row.sequence != walk->next) {
+    if (row.stored.n != walk->start->base + (int64_t)walk->next) {
         return TW_ERR_DAMAGED;
     }
+    struct tw_event_row *event = &row.record.row;
+    event->sequence = walk->next; // in this epoch; it may have been written in an earlier one
     char prevhash[TW_HASH_HEX + 1];
     tw_seal_hex(walk->hash, sizeof walk->hash, prevhash);
     size_t begin = out->len;
-    tw_event_write(&row, walk->chain->source, walk->epoch, prevhash, out);
+    tw_event_write(event, walk->chain->source, walk->start->epoch, prevhash, out);
     rc = tw_buf_status(out);
     if (rc != TW_OK) {
         return rc;
     }
     tw_seal_sha256(tw_slice_make(out->ptr + begin, out->len - begin), walk->hash);
-    tw_ring_put(&walk->chain->ring, row.sequence, walk->hash);
-    walk->next++;
-    *dead = tw_stmt_get_int(walk->stmt, 9) != 0;
+    tw_ring_put(&walk->chain->ring, walk->next, walk->hash);
+    *dead = row.stored.state == TW_RECORD_DEAD;
     *payload = (struct tw_journal_payload){
-        .sequence = row.sequence,
-        .family = tw_event_type_family(row.type),
+        .sequence = walk->next,
+        .family = tw_event_type_family(event->type),
         .bytes = {NULL, out->len - begin},
     };
+    walk->next++;
     return 1;
 }
 
@@ -130,7 +101,7 @@ int tw_chain_hash(struct tw_chain *chain, const struct tw_chain_start *start, ui
 {
     struct walk walk;
     int rc = walk_to(&walk, chain, start, sequence + 1);
-    tw_stmt_end(walk.stmt);
+    tw_table_end(chain->table);
     if (rc <= 0) {
         return rc == 0 ? TW_ERR_DAMAGED : rc;
     }
@@ -153,10 +124,11 @@ static int answer_add(struct answer *answer, const struct tw_journal_payload *pa
     return 1;
 }
 
-static int answer_fill(struct answer *answer, struct walk *walk, size_t max_rows)
+static int answer_fill(struct answer *answer, struct walk *walk, uint64_t last, size_t max_rows)
 {
     int rc = 1;
-    while (rc == 1 && answer->rows.count < max_rows && answer->bytes.len < TW_READ_BYTES) {
+    while (rc == 1 && walk->next <= last && answer->rows.count < max_rows &&
+           answer->bytes.len < TW_READ_BYTES) {
         struct tw_journal_payload payload;
         bool dead = false;
         size_t begin = answer->bytes.len;
@@ -170,8 +142,8 @@ static int answer_fill(struct answer *answer, struct walk *walk, size_t max_rows
     return rc;
 }
 
-int tw_chain_read(struct tw_chain *chain, const struct tw_chain_start *start, uint64_t from, size_t max_rows,
-                  struct tw_rows **out)
+int tw_chain_read(struct tw_chain *chain, const struct tw_chain_start *start, uint64_t from, uint64_t last,
+                  size_t max_rows, struct tw_rows **out)
 {
     struct answer *answer = calloc(1, sizeof *answer);
     if (answer == NULL) {
@@ -180,9 +152,9 @@ int tw_chain_read(struct tw_chain *chain, const struct tw_chain_start *start, ui
     struct walk walk;
     int rc = walk_to(&walk, chain, start, from);
     if (rc == 1) {
-        rc = answer_fill(answer, &walk, max_rows);
+        rc = answer_fill(answer, &walk, last, max_rows);
     }
-    tw_stmt_end(walk.stmt);
+    tw_table_end(chain->table);
     if (rc < 0 || answer->rows.count == 0) {
         tw_rows_free(&answer->rows);
         answer = NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Composes rows of the outbox into their published form, each with the SHA-256 of the one before
+// Composes queued rows into their published form, each with the SHA-256 of the one before
 // it (`prevhash`), beginning at the head that was kept when the acknowledged rows were removed. The
 // published form is not stored: it is made again on every read, byte for byte the same (P3).
 //
@@ -9,23 +9,25 @@
 #ifndef TW_CHAIN_H
 #define TW_CHAIN_H
 
-#include "agent/journal/db.h"
 #include "agent/journal/ring.h"
+#include "agent/journal/table.h"
 #include "tillwire/journal.h"
 
 #define TW_READ_BYTES (256 * 1024) // of one answer; a single event may be all of it
 
-// Where the chain begins: `head` is the hash of `through`, zeros at 0.
+// Where the chain begins: `head` is the hash of `through`, zeros at 0. Row `sequence` stands at base +
+// sequence.
 struct tw_chain_start {
     char epoch[37];
+    int64_t base;
     uint64_t through;
     uint8_t head[32];
 };
 
 struct tw_chain {
-    struct tw_db *db;    // borrowed
-    const char *source;  // borrowed
-    struct tw_ring ring; // of the epoch of the start last given; cleared by the owner when that changes
+    struct tw_table *table; // borrowed
+    const char *source;     // borrowed
+    struct tw_ring ring;    // of the epoch of the start last given; cleared by the owner when that changes
     struct tw_buf scratch;
 };
 
@@ -35,9 +37,9 @@ void tw_chain_free(struct tw_chain *chain);
 int TW_MUST_CHECK tw_chain_hash(struct tw_chain *chain, const struct tw_chain_start *start, uint64_t sequence,
                                 uint8_t out[32]);
 
-// Rows from `from` (> start->through) on that are not dead, at most max_rows and about TW_READ_BYTES.
+// Rows `from` (> start->through) to `last` that are not dead, at most max_rows and about TW_READ_BYTES.
 // NULL in `out` when there is none. Freed with tw_rows_free.
 int TW_MUST_CHECK tw_chain_read(struct tw_chain *chain, const struct tw_chain_start *start, uint64_t from,
-                                size_t max_rows, struct tw_rows **out);
+                                uint64_t last, size_t max_rows, struct tw_rows **out);
 
 #endif

@@ -17,13 +17,12 @@ struct tw_stmt {
     int error; // the first failed bind or the failed prepare; 0: none
 };
 
-enum { OPEN_WAIT_MS = 5000 };
-enum { CONTROL_BEGIN, CONTROL_COMMIT, CONTROL_SAVE, CONTROL_KEEP, CONTROL_UNDO, CONTROL_COUNT };
+enum { OPEN_WAIT_MS = 5000, VERSION_MAX = 255 }; // there will be no more versions; a flipped bit makes them
+enum { RUN_BEGIN, RUN_COMMIT, RUN_SAVE, RUN_KEEP, RUN_UNDO, RUN_ROLLBACK, RUN_COUNT };
 
-static const char *const control_sql[CONTROL_COUNT] = {
-    [CONTROL_BEGIN] = "BEGIN IMMEDIATE", [CONTROL_COMMIT] = "COMMIT",
-    [CONTROL_SAVE] = "SAVEPOINT part",   [CONTROL_KEEP] = "RELEASE part",
-    [CONTROL_UNDO] = "ROLLBACK TO part",
+static const char *const control_sql[RUN_COUNT] = {
+    [RUN_BEGIN] = "BEGIN IMMEDIATE", [RUN_COMMIT] = "COMMIT",         [RUN_SAVE] = "SAVEPOINT part",
+    [RUN_KEEP] = "RELEASE part",     [RUN_UNDO] = "ROLLBACK TO part", [RUN_ROLLBACK] = "ROLLBACK",
 };
 
 struct tw_db {
@@ -31,7 +30,7 @@ struct tw_db {
     int lock_fd;
     const char *const *sql;
     size_t sql_count;
-    struct tw_stmt *stmts; // sql_count, then CONTROL_COUNT
+    struct tw_stmt *stmts; // sql_count, then RUN_COUNT
 };
 
 // SQLite's primary result codes (https://sqlite.org/rescode.html) in the house's words.
@@ -83,8 +82,9 @@ static struct tw_stmt *stmt_ready(struct tw_db *db, size_t index, const char *sq
     stmt->error = TW_OK;
     if (stmt->raw == NULL) {
         stmt->db = db;
-        stmt->error =
-            err_of(sqlite3_prepare_v3(db->raw, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt->raw, NULL));
+        int rc = sqlite3_prepare_v3(db->raw, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt->raw, NULL);
+        // The statements fit the tables this house makes: where one does not, the schema is damaged.
+        stmt->error = (rc & 0xff) == SQLITE_ERROR ? TW_ERR_DAMAGED : err_of(rc);
     } else {
         (void)sqlite3_reset(stmt->raw);
         (void)sqlite3_clear_bindings(stmt->raw);
@@ -95,6 +95,11 @@ static struct tw_stmt *stmt_ready(struct tw_db *db, size_t index, const char *sq
 struct tw_stmt *tw_db_sql(struct tw_db *db, int index)
 {
     return stmt_ready(db, (size_t)index, db->sql[index]);
+}
+
+struct tw_stmt *tw_db_running(struct tw_db *db, int index)
+{
+    return &db->stmts[index];
 }
 
 static int control(struct tw_db *db, int which)
@@ -186,12 +191,19 @@ int tw_stmt_get_fixed(const struct tw_stmt *stmt, int column, void *out, size_t 
 
 int tw_db_begin(struct tw_db *db)
 {
-    return control(db, CONTROL_BEGIN);
+    tw_db_rollback(db); // one that could not be undone for want of memory
+    // Prepared before anything needs it: when memory is out it can still be run.
+    int rc = stmt_ready(db, db->sql_count + RUN_ROLLBACK, control_sql[RUN_ROLLBACK])->error;
+    rc = rc == TW_OK ? control(db, RUN_BEGIN) : rc;
+    if (rc != TW_OK) {
+        tw_db_rollback(db);
+    }
+    return rc;
 }
 
 int tw_db_commit(struct tw_db *db)
 {
-    int rc = control(db, CONTROL_COMMIT);
+    int rc = control(db, RUN_COMMIT);
     if (rc != TW_OK) {
         tw_db_rollback(db);
     }
@@ -201,24 +213,24 @@ int tw_db_commit(struct tw_db *db)
 void tw_db_rollback(struct tw_db *db)
 {
     if (sqlite3_get_autocommit(db->raw) == 0) {
-        (void)sqlite3_exec(db->raw, "ROLLBACK", NULL, NULL, NULL);
+        (void)control(db, RUN_ROLLBACK);
     }
 }
 
 int tw_db_save(struct tw_db *db)
 {
-    return control(db, CONTROL_SAVE);
+    return control(db, RUN_SAVE);
 }
 
 int tw_db_keep(struct tw_db *db)
 {
-    return control(db, CONTROL_KEEP);
+    return control(db, RUN_KEEP);
 }
 
 int tw_db_undo(struct tw_db *db)
 {
-    int rc = control(db, CONTROL_UNDO);
-    return rc != TW_OK ? rc : control(db, CONTROL_KEEP);
+    int rc = control(db, RUN_UNDO);
+    return rc != TW_OK ? rc : control(db, RUN_KEEP);
 }
 
 int tw_db_checkpoint(struct tw_db *db, bool truncate)
@@ -324,12 +336,19 @@ static int check_version(struct tw_db *db, const struct tw_db_options *options, 
     if (rc != TW_OK) {
         return fail_sqlite(options, db, rc, err);
     }
+    if (version > VERSION_MAX) {
+        return fail_open(options, TW_ERR_DAMAGED, err, "its version makes no sense", "move it away");
+    }
     if (version > options->version) {
         return tw_fail(
             err, TW_ERR_VERSION,
             "opening %s %s: it was written by a newer version (format %lld, this one knows %d) and was "
             "left untouched; install the newer version again, or move the file away",
             options->what, options->path, (long long)version, options->version);
+    }
+    if (version > 0 && version < options->version) {
+        return fail_open(options, TW_ERR_VERSION, err, "it has an older format that was never released",
+                         "it was left untouched; move it away");
     }
     if (version == 0 && tables != 0) {
         return fail_open(options, TW_ERR_DAMAGED, err, "it is a database of something else",
@@ -342,12 +361,18 @@ static int check_version(struct tw_db *db, const struct tw_db_options *options, 
 
 // https://sqlite.org/pragma.html. secure_delete=FAST: zeroes what costs no further write (Debian builds with
 // ON, which rewrites every freed page). auto_vacuum must come before the first page is written.
-static int set_up(struct tw_db *db, const struct tw_db_options *options)
+static int set_up(struct tw_db *db, const struct tw_db_options *options, bool is_new)
 {
     char cache[64];
+    char pages[64] = "PRAGMA page_size"; // asks, changes nothing
     (void)snprintf(cache, sizeof cache, "PRAGMA cache_size=-%u", options->cache_kib);
+    if (options->page_bytes > 0) {
+        (void)snprintf(pages, sizeof pages, "PRAGMA page_size=%u", options->page_bytes);
+    }
     const char *const pragmas[] = {
-        "PRAGMA auto_vacuum=INCREMENTAL",
+        pages,
+        is_new ? "PRAGMA auto_vacuum=INCREMENTAL"
+               : "PRAGMA auto_vacuum", // each setting writes the first page
         "PRAGMA journal_mode=WAL",
         options->durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
         "PRAGMA journal_size_limit=4194304",
@@ -389,12 +414,20 @@ static int make_tables(struct tw_db *db, const struct tw_db_options *options)
     return rc;
 }
 
+// Before the process' first connection; later it is refused as misuse and changes nothing
+// (https://sqlite.org/c3ref/config.html). Pages are allocated one by one instead of 20 at once (88 KiB a
+// connection), allocations are not counted (each count takes a lock), and a connection belongs to one thread.
+static void configure_library(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    (void)sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+}
+
 static int open_raw(struct tw_db *db, const struct tw_db_options *options, struct tw_error_text *err)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-    // Pages one by one instead of 20 at once (88 KiB a connection). Takes effect before the process' first
-    // connection; later it is refused as misuse and changes nothing (sqlite.org/c3ref/config.html).
-    (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+    configure_library();
     int rc = sqlite3_open_v2(options->path, &db->raw, flags, NULL);
     if (db->raw == NULL) {
         return fail_open(options, TW_ERR_NOMEM, err, "out of memory", "free some");
@@ -410,7 +443,7 @@ static int open_raw(struct tw_db *db, const struct tw_db_options *options, struc
     if (code != TW_OK) {
         return code;
     }
-    code = set_up(db, options);
+    code = set_up(db, options, is_new);
     if (code == TW_OK && is_new) {
         code = make_tables(db, options);
     }
@@ -427,7 +460,7 @@ int tw_db_open(const struct tw_db_options *options, struct tw_db **out, struct t
     db->lock_fd = -1;
     db->sql = options->sql;
     db->sql_count = options->sql_count;
-    db->stmts = calloc(db->sql_count + CONTROL_COUNT, sizeof *db->stmts);
+    db->stmts = calloc(db->sql_count + RUN_COUNT, sizeof *db->stmts);
     int rc = db->stmts != NULL ? take_lock(db, options, err)
                                : fail_open(options, TW_ERR_NOMEM, err, "out of memory", "free some");
     if (rc == TW_OK) {
@@ -444,12 +477,17 @@ int tw_db_open(const struct tw_db_options *options, struct tw_db **out, struct t
     return TW_OK;
 }
 
+void tw_db_keep_wal(struct tw_db *db)
+{
+    (void)sqlite3_db_config(db->raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 void tw_db_close(struct tw_db *db)
 {
     if (db == NULL) {
         return;
     }
-    for (size_t i = 0; db->stmts != NULL && i < db->sql_count + CONTROL_COUNT; i++) {
+    for (size_t i = 0; db->stmts != NULL && i < db->sql_count + RUN_COUNT; i++) {
         (void)sqlite3_finalize(db->stmts[i].raw);
     }
     (void)sqlite3_close(db->raw);

@@ -29,6 +29,7 @@ struct tw_db_options {
     const char *const *make; // tw_NAME_make: makes a new file of `version`
     int version;             // PRAGMA user_version
     unsigned cache_kib;      // page cache, at most
+    unsigned page_bytes;     // of a new file; 0: SQLite's default
     bool durable;            // every commit is synced (synchronous=FULL); else only checkpoints (NORMAL)
 };
 
@@ -39,6 +40,8 @@ int TW_MUST_CHECK tw_db_open(const struct tw_db_options *options, struct tw_db *
                              struct tw_error_text *err);
 // Ends open statements, checkpoints and closes. NULL is allowed.
 void tw_db_close(struct tw_db *db);
+// From now on closing leaves file and WAL as they are.
+void tw_db_keep_wal(struct tw_db *db);
 
 // Runs one statement given as text, for the few that are no part of the table.
 int TW_MUST_CHECK tw_db_exec(struct tw_db *db, const char *sql);
@@ -63,6 +66,8 @@ void tw_db_release(struct tw_db *db);
 // Statement number `index`, reset and with nothing bound; never NULL (one that cannot be prepared
 // fails at its step). Valid until the database is closed.
 struct tw_stmt *tw_db_sql(struct tw_db *db, int index);
+// The same one as it stands, for its next row.
+struct tw_stmt *tw_db_running(struct tw_db *db, int index);
 
 // Parameters count from 1. A slice of no bytes is an empty text or blob, not NULL.
 void tw_stmt_int(struct tw_stmt *stmt, int at, int64_t value);

@@ -4,23 +4,18 @@
 #include <signal.h>
 #include <time.h>
 
-#include "agent/journal/mailbox.h"
-#include "agent/journal/store.h"
+#include "agent/journal/ballast.h"
+#include "agent/journal/journal_parts.h"
 
-// Without work for this long, the WAL is brought into the database file.
-enum { IDLE_MS = 2000 };
-
-struct tw_journal {
-    struct tw_store *store; // of the writer thread once that runs
-    struct tw_mailbox mailbox;
-    pthread_t thread;
-    tw_journal_commit_fn *on_commit;
-    void *ctx;
-    struct tw_read_request read; // of the writer thread: waits for rows
-    char read_epoch[37];         // of the rows given last
-    int64_t checkpoint_ms;       // when to checkpoint; 0: nothing to do
-    pthread_mutex_t stats_mutex;
-    struct tw_journal_stats stats;
+// Without work for so long the store rests a little, and once more, thoroughly, much later.
+// Repairs come ever more seldom: a disk that damages each new file is not to be filled with them.
+enum { SLOW_US = 1000, LINGER_PART = 20, LINGER_MAX_US = 400 };
+enum {
+    REST_MS = 2000,
+    THOROUGH_REST_MS = 60000,
+    REPAIR_MS = 5000,
+    REPAIR_MAX_MS = 600000,
+    SAVE_AGAIN_MS = 1000
 };
 
 // ---- statistics ----
@@ -35,16 +30,10 @@ static uint64_t now_us(void)
 // With the mutex held, or before there is a second thread.
 static void stats_of_queue(struct tw_journal *journal)
 {
-    const struct tw_outbox_state *state = tw_store_state(journal->store);
-    struct tw_journal_stats *stats = &journal->stats;
-    memcpy(stats->epoch, state->start.epoch, sizeof stats->epoch);
-    stats->next_sequence = state->next;
-    stats->through = state->start.through;
-    memcpy(stats->head, state->start.head, sizeof stats->head);
-    stats->queued_events = state->next - 1 - state->start.through - state->dead_rows;
-    stats->queued_bytes = state->live_bytes;
-    stats->oldest_ms = state->oldest_ms;
-    stats->dead_letters = state->dead_letters;
+    tw_store_stats(journal->store, &journal->stats);
+    journal->stats.damaged = journal->rescue.damaged;
+    journal->stats.salvaged = journal->rescue.salvaged;
+    memcpy(journal->stats.set_aside, journal->rescue.set_aside, sizeof journal->stats.set_aside);
 }
 
 static void stats_of_batch(struct tw_journal_stats *stats, const struct tw_op *op)
@@ -94,9 +83,18 @@ void tw_journal_stats(struct tw_journal *journal, struct tw_journal_stats *out)
 
 // ---- the writer thread ----
 
-static const uint8_t *head_of(const struct tw_op *op)
+static void note_damage(struct tw_journal *journal, int rc)
 {
-    return op->has_head ? op->head : NULL;
+    if (rc == TW_ERR_DAMAGED && !journal->is_damaged) {
+        journal->is_damaged = true;
+        journal->damaged_before = journal->rescue.damaged;
+    }
+}
+
+static bool is_due(const struct tw_journal *journal)
+{
+    return journal->store != NULL && tw_mailbox_now_ms() >= journal->save_not_before_ms &&
+           journal->options.clock->monotonic_ms(journal->options.clock) >= tw_store_due_ms(journal->store);
 }
 
 static void run_op(struct tw_journal *journal, struct tw_op *op)
@@ -105,24 +103,25 @@ static void run_op(struct tw_journal *journal, struct tw_op *op)
     case TW_OP_BATCH:
         tw_store_batch(journal->store, op->batch, &op->result);
         break;
-    case TW_OP_ACKNOWLEDGE:
-        op->result.error = tw_store_acknowledge(journal->store, op->epoch, op->sequence, head_of(op));
-        break;
     case TW_OP_REJECT:
-        op->result.error = tw_store_reject(journal->store, op->epoch, op->sequence, op->reason, &op->batch);
+        op->result.error =
+            tw_store_reject(journal->store, op->epoch, op->sequence, op->reason, op->refused, &op->batch);
         break;
-    case TW_OP_TAP:
-    case TW_OP_LANE:
+    case TW_OP_CHANGE:
+        op->result.error = op->run(journal->store, op);
+        break;
+    case TW_OP_ACKNOWLEDGE: // before the group
+    case TW_OP_LOOK:        // after it
         break;
     }
 }
 
 static void tell_events(struct tw_journal *journal, const struct tw_batch *batch)
 {
-    for (size_t i = 0; batch != NULL && journal->on_commit != NULL && i < batch->count; i++) {
+    for (size_t i = 0; batch != NULL && journal->options.on_commit != NULL && i < batch->count; i++) {
         if (batch->events[i].written) {
             struct tw_event_row row = tw_batch_row(batch, i);
-            journal->on_commit(journal->ctx, &row);
+            journal->options.on_commit(journal->options.ctx, &row);
         }
     }
 }
@@ -142,53 +141,111 @@ static void tell(struct tw_journal *journal, struct tw_op *op)
         tw_op_free(op);
         break;
     case TW_OP_ACKNOWLEDGE:
-        if (op->result.error != TW_OK) {
-            stats_of_error(journal, op->result.error);
-        } else if (op->acknowledged != NULL) {
-            op->acknowledged(op->ctx);
-        }
         tw_op_free(op);
         break;
-    case TW_OP_TAP: // these two belong to who asks
-        tw_mailbox_answer(&journal->mailbox, op, tw_store_tap(journal->store, op->name, op->tap));
+    case TW_OP_LOOK:
+        op->result.error = journal->store != NULL ? op->run(journal->store, op) : TW_ERR_IO;
+        note_damage(journal, op->result.error);
+        tw_mailbox_answer(&journal->mailbox, op);
         break;
-    case TW_OP_LANE:
-        tw_mailbox_answer(&journal->mailbox, op, tw_store_lane(journal->store, op->name, op->lane));
+    case TW_OP_CHANGE:
+        tell_events(journal, op->batch);
+        tw_batch_free(op->batch);
+        tw_mailbox_answer(&journal->mailbox, op);
         break;
     }
 }
 
-// An acknowledgement that opens a new epoch renumbers what is queued and so stands alone.
-static bool stands_alone(const struct tw_journal *journal, const struct tw_op *op)
+// A rejection that could not be written holds acknowledgements back: they would pass over its row, and
+// nothing would be left to tell of it. The centre sees the row again and repeats itself.
+static bool is_held_back(const struct tw_journal *journal, const struct tw_op *op)
 {
-    return op->kind == TW_OP_ACKNOWLEDGE &&
-           tw_store_is_foreign(journal->store, op->epoch, op->sequence, head_of(op));
+    return journal->unwritten > 0 && op->sequence >= journal->unwritten &&
+           strcmp(op->epoch, journal->unwritten_epoch) == 0;
 }
 
-// Runs one group from the list and returns the rest.
-static struct tw_op *run_group(struct tw_journal *journal, struct tw_op *ops)
+static void note_rejection(struct tw_journal *journal, const struct tw_op *op)
 {
-    struct tw_op *end = ops;
-    do {
-        end = end->next;
-    } while (end != NULL && !stands_alone(journal, ops) && !stands_alone(journal, end));
+    bool same = strcmp(op->epoch, journal->unwritten_epoch) == 0;
+    if (op->result.error != TW_OK &&
+        (journal->unwritten == 0 || !same || op->sequence < journal->unwritten)) {
+        journal->unwritten = op->sequence;
+        memcpy(journal->unwritten_epoch, op->epoch, sizeof journal->unwritten_epoch);
+    } else if (op->result.error == TW_OK && same && op->sequence == journal->unwritten) {
+        journal->unwritten = 0;
+    }
+}
+
+static void acknowledge(struct tw_journal *journal, struct tw_op *op)
+{
+    if (is_held_back(journal, op)) {
+        return;
+    }
+    int rc = tw_store_acknowledge(journal->store, op->epoch, op->sequence, op->has_head ? op->head : NULL);
+    (void)pthread_mutex_lock(&journal->stats_mutex);
+    stats_of_queue(journal);
+    journal->stats.last_error = rc != TW_OK ? rc : journal->stats.last_error;
+    (void)pthread_mutex_unlock(&journal->stats_mutex);
+    if (rc == TW_OK && op->acknowledged != NULL) {
+        op->acknowledged(op->ctx);
+    }
+    note_damage(journal, rc);
+}
+
+static void fail_op(struct tw_op *op, int rc)
+{
+    op->result = (struct tw_journal_result){.error = rc};
+    if (op->batch != NULL) {
+        tw_batch_unwrite(op->batch);
+    }
+}
+
+// One group: all up to `end` in one commit.
+static int run_group(struct tw_journal *journal, struct tw_op *ops, const struct tw_op *end)
+{
     uint64_t begin_us = now_us();
     int rc = tw_store_begin(journal->store);
     if (rc == TW_OK) {
         for (struct tw_op *op = ops; op != end; op = op->next) {
             run_op(journal, op);
+            note_damage(journal, op->result.error);
         }
         rc = tw_store_commit(journal->store);
     }
-    stats_of_commit(journal, rc, now_us() - begin_us, ops, end);
+    uint64_t took_us = now_us() - begin_us;
+    journal->save_not_before_ms = rc == TW_OK ? 0 : tw_mailbox_now_ms() + SAVE_AGAIN_MS;
+    stats_of_commit(journal, rc, took_us, ops, end);
+    note_damage(journal, rc);
+    bool many = ops != end && ops->next != end;
+    journal->linger_us = many && took_us >= SLOW_US ? took_us / LINGER_PART : 0;
+    return rc;
+}
+
+// Runs what can go together and gives the rest. Acknowledgements come first: they need no group, make room,
+// and open a new epoch where one of them is of another life. Only one that follows a rejection waits for it:
+// `through` includes what was rejected.
+static struct tw_op *run_some(struct tw_journal *journal, struct tw_op *ops)
+{
+    struct tw_op *end = ops;
+    int rc = journal->store != NULL ? TW_OK : TW_ERR_IO;
+    bool group = false;
+    bool rejected = false;
+    for (; end != NULL && !(rejected && end->kind == TW_OP_ACKNOWLEDGE); end = end->next) {
+        rejected = rejected || end->kind == TW_OP_REJECT;
+        group = group || (end->kind != TW_OP_ACKNOWLEDGE && end->kind != TW_OP_LOOK);
+        if (rc == TW_OK && end->kind == TW_OP_ACKNOWLEDGE) {
+            acknowledge(journal, end);
+        }
+    }
+    rc = rc == TW_OK && (group || is_due(journal)) ? run_group(journal, ops, end) : rc;
     while (ops != end) {
         struct tw_op *op = ops;
         ops = op->next;
-        if (rc != TW_OK) {
-            op->result = (struct tw_journal_result){.error = rc};
-            if (op->batch != NULL) {
-                tw_batch_unwrite(op->batch);
-            }
+        if (rc != TW_OK && op->kind != TW_OP_ACKNOWLEDGE && op->kind != TW_OP_LOOK) {
+            fail_op(op, rc);
+        }
+        if (op->kind == TW_OP_REJECT) {
+            note_rejection(journal, op);
         }
         tell(journal, op);
     }
@@ -205,6 +262,7 @@ static void serve_read(struct tw_journal *journal)
     int rc = tw_store_read(journal->store, known ? journal->read.from : 0, journal->read.max_rows, &rows);
     if (rc != TW_OK) {
         stats_of_error(journal, rc);
+        note_damage(journal, rc);
     } else if (rows != NULL) {
         struct tw_read_request read = journal->read;
         journal->read.rows = NULL;
@@ -213,13 +271,86 @@ static void serve_read(struct tw_journal *journal)
     }
 }
 
-static void when_idle(struct tw_journal *journal)
+static void rest(struct tw_journal *journal)
 {
-    int rc = tw_store_checkpoint(journal->store);
+    int rc = tw_store_rest(journal->store, journal->rested);
     if (rc != TW_OK && rc != TW_ERR_AGAIN) {
         stats_of_error(journal, rc);
+        note_damage(journal, rc);
     }
-    journal->checkpoint_ms = 0;
+    journal->rest_ms = journal->rested ? 0 : tw_mailbox_now_ms() + THOROUGH_REST_MS - REST_MS;
+    journal->rested = true;
+}
+
+// When to wake without being asked, CLOCK_MONOTONIC; 0: not at all.
+static int64_t wake_ms(const struct tw_journal *journal)
+{
+    if (journal->is_damaged) {
+        return journal->repair_ms > 0 ? journal->repair_ms : 1;
+    }
+    int64_t due = tw_store_due_ms(journal->store);
+    if (due == INT64_MAX) {
+        return journal->rest_ms;
+    }
+    int64_t wait = due - journal->options.clock->monotonic_ms(journal->options.clock);
+    due = tw_mailbox_now_ms() + (wait > 0 ? wait : 0);
+    due = due < journal->save_not_before_ms ? journal->save_not_before_ms : due;
+    return journal->rest_ms != 0 && journal->rest_ms < due ? journal->rest_ms : due;
+}
+
+static int open_store(struct tw_journal *journal, bool damaged, struct tw_error_text *err)
+{
+    const struct tw_journal_options *options = &journal->options;
+    uint64_t before = journal->rescue.damaged;
+    int rc = tw_rescue_open(options, damaged, &journal->store, &journal->rescue, err);
+    if ((rc == TW_ERR_FULL || rc == TW_ERR_IO) && tw_ballast_drop(options->path)) {
+        damaged = damaged && journal->rescue.damaged == before; // else it was set aside already
+        rc = tw_rescue_open(options, damaged, &journal->store, &journal->rescue, err);
+    }
+    if (rc == TW_OK) {
+        tw_ballast_keep(options->path);
+    }
+    return rc;
+}
+
+// The file turned out to be damaged while it was open. Until it is repaired nothing is taken.
+static void repair(struct tw_journal *journal)
+{
+    struct tw_error_text err;
+    if (tw_mailbox_now_ms() < journal->repair_ms) {
+        return;
+    }
+    tw_store_abandon(journal->store);
+    journal->store = NULL;
+    journal->repair_ms = tw_mailbox_now_ms() + journal->repair_wait_ms;
+    journal->repair_wait_ms =
+        journal->repair_wait_ms < REPAIR_MAX_MS / 2 ? journal->repair_wait_ms * 2 : REPAIR_MAX_MS;
+    bool is_there = journal->rescue.damaged == journal->damaged_before; // else it only could not be opened
+    int rc = open_store(journal, is_there, &err);
+    if (rc != TW_OK) {
+        stats_of_error(journal, rc);
+        return;
+    }
+    journal->is_damaged = false;
+    (void)pthread_mutex_lock(&journal->stats_mutex);
+    stats_of_queue(journal);
+    (void)pthread_mutex_unlock(&journal->stats_mutex);
+    if (journal->read.rows != NULL) {
+        serve_read(journal);
+    }
+}
+
+// Many callers and a slow disk: those who were just told come again at once, and would otherwise wait for the
+// next sync but one, while those who came meanwhile have this one to themselves. One event that comes alone
+// never waits.
+static void linger(struct tw_journal *journal)
+{
+    uint64_t us = journal->linger_us < LINGER_MAX_US ? journal->linger_us : LINGER_MAX_US;
+    const struct timespec pause = {.tv_nsec = (long)us * 1000};
+    if (us > 0) {
+        (void)nanosleep(&pause, NULL);
+    }
+    journal->linger_us = 0;
 }
 
 static void *run(void *arg)
@@ -227,22 +358,27 @@ static void *run(void *arg)
     struct tw_journal *journal = arg;
     struct tw_mail mail = {0};
     while (!mail.stop) {
-        bool work = tw_mailbox_take(&journal->mailbox, journal->checkpoint_ms, &mail);
-        bool wrote = mail.ops != NULL;
-        while (mail.ops != NULL) {
-            mail.ops = run_group(journal, mail.ops);
+        linger(journal);
+        bool work = tw_mailbox_take(&journal->mailbox, wake_ms(journal), &mail);
+        if (mail.ops != NULL || is_due(journal)) {
+            do {
+                mail.ops = run_some(journal, mail.ops);
+            } while (mail.ops != NULL);
+            journal->rest_ms = tw_mailbox_now_ms() + REST_MS;
+            journal->rested = false;
+            work = true;
         }
         if (mail.read.rows != NULL) {
             journal->read = mail.read;
         }
-        if (work && journal->read.rows != NULL && !mail.stop) {
+        if (work && journal->read.rows != NULL && journal->store != NULL && !mail.stop) {
             serve_read(journal);
         }
-        int64_t now_ms = tw_mailbox_now_ms();
-        if (wrote) {
-            journal->checkpoint_ms = now_ms + IDLE_MS;
-        } else if (journal->checkpoint_ms != 0 && now_ms >= journal->checkpoint_ms) {
-            when_idle(journal);
+        if (journal->store != NULL && journal->rest_ms != 0 && tw_mailbox_now_ms() >= journal->rest_ms) {
+            rest(journal);
+        }
+        if (journal->is_damaged) {
+            repair(journal);
         }
     }
     return NULL;
@@ -275,6 +411,13 @@ static int start(struct tw_journal *journal)
     return rc;
 }
 
+static void journal_free(struct tw_journal *journal)
+{
+    free(journal->path);
+    free(journal->source);
+    free(journal);
+}
+
 int tw_journal_open(const struct tw_journal_options *options, struct tw_journal **out,
                     struct tw_error_text *err)
 {
@@ -282,17 +425,23 @@ int tw_journal_open(const struct tw_journal_options *options, struct tw_journal 
     if (journal == NULL) {
         return tw_fail(err, TW_ERR_NOMEM, "opening the journal %s: out of memory; free some", options->path);
     }
-    journal->on_commit = options->on_commit;
-    journal->ctx = options->ctx;
-    int rc = tw_store_open(options, &journal->store, err);
+    journal->options = *options;
+    journal->repair_wait_ms = REPAIR_MS;
+    journal->options.path = journal->path = strdup(options->path);
+    journal->options.source = journal->source = strdup(options->source);
+    if (journal->options.path == NULL || journal->options.source == NULL) {
+        journal_free(journal);
+        return tw_fail(err, TW_ERR_NOMEM, "opening the journal %s: out of memory; free some", options->path);
+    }
+    int rc = open_store(journal, false, err);
     if (rc != TW_OK) {
-        free(journal);
+        journal_free(journal);
         return rc;
     }
     rc = start(journal);
     if (rc != TW_OK) {
         tw_store_close(journal->store);
-        free(journal);
+        journal_free(journal);
         return tw_fail(err, rc, "opening the journal %s: no thread can be started; free some memory",
                        options->path);
     }
@@ -310,92 +459,5 @@ void tw_journal_close(struct tw_journal *journal)
     tw_store_close(journal->store);
     tw_mailbox_destroy(&journal->mailbox);
     (void)pthread_mutex_destroy(&journal->stats_mutex);
-    free(journal);
-}
-
-// ---- from any thread ----
-
-int tw_journal_submit(struct tw_journal *journal, struct tw_batch *batch, tw_journal_done_fn *done, void *ctx)
-{
-    int rc = tw_batch_check(batch);
-    if (rc == TW_OK && batch->text.len > TW_MAILBOX_MAX_BYTES) {
-        rc = TW_ERR_TOO_LARGE;
-    }
-    struct tw_op *op = rc == TW_OK ? tw_op_new(TW_OP_BATCH, ctx) : NULL;
-    if (op == NULL) {
-        tw_batch_free(batch);
-        return rc == TW_OK ? TW_ERR_NOMEM : rc;
-    }
-    op->batch = batch;
-    op->bytes = batch->text.len;
-    op->done = done;
-    return tw_mailbox_put(&journal->mailbox, op);
-}
-
-int tw_journal_read(struct tw_journal *journal, uint64_t from, size_t max_rows, tw_journal_rows_fn *rows,
-                    void *ctx)
-{
-    if (max_rows == 0 || rows == NULL) {
-        return TW_ERR_INVALID;
-    }
-    const struct tw_read_request read = {.from = from, .max_rows = max_rows, .rows = rows, .ctx = ctx};
-    tw_mailbox_read(&journal->mailbox, &read);
-    return TW_OK;
-}
-
-static struct tw_op *sequence_op(enum tw_op_kind kind, const char *epoch, uint64_t sequence, void *ctx)
-{
-    struct tw_op *op = tw_op_new(kind, ctx);
-    if (op != NULL) {
-        (void)snprintf(op->epoch, sizeof op->epoch, "%s", epoch);
-        op->sequence = sequence;
-    }
-    return op;
-}
-
-int tw_journal_acknowledge(struct tw_journal *journal, const char *epoch, uint64_t through,
-                           void (*done)(void *ctx), void *ctx)
-{
-    return tw_journal_acknowledge_hash(journal, epoch, through, NULL, done, ctx);
-}
-
-int tw_journal_acknowledge_hash(struct tw_journal *journal, const char *epoch, uint64_t through,
-                                const uint8_t head[32], void (*done)(void *ctx), void *ctx)
-{
-    struct tw_op *op = sequence_op(TW_OP_ACKNOWLEDGE, epoch, through, ctx);
-    if (op == NULL) {
-        return TW_ERR_NOMEM;
-    }
-    op->has_head = head != NULL;
-    if (head != NULL) {
-        memcpy(op->head, head, sizeof op->head);
-    }
-    op->acknowledged = done;
-    return tw_mailbox_put(&journal->mailbox, op);
-}
-
-int tw_journal_reject(struct tw_journal *journal, const char *epoch, uint64_t sequence, const char *reason)
-{
-    struct tw_op *op = sequence_op(TW_OP_REJECT, epoch, sequence, NULL);
-    if (op == NULL) {
-        return TW_ERR_NOMEM;
-    }
-    op->reason = strdup(reason);
-    if (op->reason == NULL) {
-        tw_op_free(op);
-        return TW_ERR_NOMEM;
-    }
-    return tw_mailbox_put(&journal->mailbox, op);
-}
-
-int tw_journal_tap(struct tw_journal *journal, const char *device, struct tw_journal_tap *out)
-{
-    struct tw_op op = {.kind = TW_OP_TAP, .name = device, .tap = out};
-    return tw_mailbox_ask(&journal->mailbox, &op);
-}
-
-int tw_journal_lane(struct tw_journal *journal, const char *workstation, struct tw_buf *out)
-{
-    struct tw_op op = {.kind = TW_OP_LANE, .name = workstation, .lane = out};
-    return tw_mailbox_ask(&journal->mailbox, &op);
+    journal_free(journal);
 }

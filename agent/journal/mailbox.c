@@ -68,11 +68,6 @@ static int append(struct tw_mailbox *mailbox, struct tw_op *op)
     if (*count >= TW_MAILBOX_MAX || op->bytes > TW_MAILBOX_MAX_BYTES - mailbox->bytes) {
         return TW_ERR_FULL;
     }
-    if (op->kind != TW_OP_ACKNOWLEDGE) {
-        mailbox->urgent++;
-    } else if (mailbox->due_ms == 0) {
-        mailbox->due_ms = tw_mailbox_now_ms() + TW_ACK_DELAY_MS;
-    }
     op->next = NULL;
     *mailbox->last = op;
     mailbox->last = &op->next;
@@ -101,13 +96,12 @@ int tw_mailbox_ask(struct tw_mailbox *mailbox, struct tw_op *op)
         (void)pthread_cond_wait(&mailbox->answered, &mailbox->mutex);
     }
     (void)pthread_mutex_unlock(&mailbox->mutex);
-    return rc == TW_OK ? op->answer : rc;
+    return rc == TW_OK ? op->result.error : rc;
 }
 
-void tw_mailbox_answer(struct tw_mailbox *mailbox, struct tw_op *op, int answer)
+void tw_mailbox_answer(struct tw_mailbox *mailbox, struct tw_op *op)
 {
     (void)pthread_mutex_lock(&mailbox->mutex);
-    op->answer = answer;
     op->answered = true;
     (void)pthread_cond_broadcast(&mailbox->answered);
     (void)pthread_mutex_unlock(&mailbox->mutex);
@@ -131,15 +125,12 @@ void tw_mailbox_stop(struct tw_mailbox *mailbox)
 
 static bool has_work(const struct tw_mailbox *mailbox)
 {
-    return mailbox->urgent > 0 || mailbox->read.rows != NULL || mailbox->stop;
+    return mailbox->first != NULL || mailbox->read.rows != NULL || mailbox->stop;
 }
 
 // Sleeps once; false when the time has come.
 static bool sleep_until(struct tw_mailbox *mailbox, int64_t until_ms)
 {
-    if (mailbox->due_ms != 0 && (until_ms == 0 || mailbox->due_ms < until_ms)) {
-        until_ms = mailbox->due_ms;
-    }
     if (until_ms == 0) {
         (void)pthread_cond_wait(&mailbox->filled, &mailbox->mutex);
         return true;
@@ -157,15 +148,10 @@ bool tw_mailbox_take(struct tw_mailbox *mailbox, int64_t until_ms, struct tw_mai
     }
     *mail = (struct tw_mail){.read = mailbox->read, .stop = mailbox->stop};
     mailbox->read.rows = NULL;
-    // A read request alone does not hurry acknowledgements.
-    bool due = mailbox->due_ms != 0 && tw_mailbox_now_ms() >= mailbox->due_ms;
-    if (mailbox->urgent > 0 || mailbox->stop || due) {
-        mail->ops = mailbox->first;
-        mailbox->first = NULL;
-        mailbox->last = &mailbox->first;
-        mailbox->batches = mailbox->others = mailbox->bytes = mailbox->urgent = 0;
-        mailbox->due_ms = 0;
-    }
+    mail->ops = mailbox->first;
+    mailbox->first = NULL;
+    mailbox->last = &mailbox->first;
+    mailbox->batches = mailbox->others = mailbox->bytes = 0;
     (void)pthread_mutex_unlock(&mailbox->mutex);
     return mail->ops != NULL || mail->read.rows != NULL || mail->stop;
 }

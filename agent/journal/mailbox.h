@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What waits for the writer thread: a bounded queue of operations, one read request, and the order
-// to stop. Batches are work at once; acknowledgements alone may wait TW_ACK_DELAY_MS for company,
-// since losing one only means a resend.
+// to stop.
 //
 // Threading: put and ask from any thread, take from one. Memory: an operation belongs to the mailbox
 // from put to take. Time: waits by CLOCK_MONOTONIC. Errors: TW_ERR_FULL over the bounds.
@@ -15,15 +14,22 @@
 
 #define TW_MAILBOX_MAX       1024              // batches, and as many other operations
 #define TW_MAILBOX_MAX_BYTES (8 * 1024 * 1024) // of batches
-#define TW_ACK_DELAY_MS      50
 
-enum tw_op_kind { TW_OP_BATCH, TW_OP_ACKNOWLEDGE, TW_OP_REJECT, TW_OP_TAP, TW_OP_LANE };
+enum tw_op_kind {
+    TW_OP_BATCH,
+    TW_OP_ACKNOWLEDGE,
+    TW_OP_REJECT,
+    TW_OP_CHANGE, // `run` within the group; the asker waits until it is committed
+    TW_OP_LOOK,   // `run` outside of groups; likewise
+};
+
+struct tw_store;
 
 struct tw_op {
     struct tw_op *next;
     enum tw_op_kind kind;
     void *ctx;
-    // batch; for a rejection, the capture.gap that came of it
+    // batch; for others, the capture.gap that came of it
     struct tw_batch *batch;
     size_t bytes; // counted against TW_MAILBOX_MAX_BYTES
     tw_journal_done_fn *done;
@@ -31,15 +37,13 @@ struct tw_op {
     // acknowledge, reject
     char epoch[37];
     uint64_t sequence;
+    bool refused; // rejected by the broker: it never went out
     bool has_head;
     uint8_t head[32]; // hash of event `sequence`, as the centre knows it
     void (*acknowledged)(void *ctx);
     char *reason; // owned
-    // tap, lane: answered in place while the asker waits
-    const char *name;
-    struct tw_journal_tap *tap;
-    struct tw_buf *lane;
-    int answer;
+    // change, look: the asker's, who waits; `ctx` is its argument
+    int (*run)(struct tw_store *store, struct tw_op *op);
     bool answered;
 };
 
@@ -56,8 +60,6 @@ struct tw_mailbox {
     pthread_cond_t answered;
     struct tw_op *first, **last;
     size_t batches, others, bytes;
-    size_t urgent;  // operations that do not wait
-    int64_t due_ms; // when the first of those that do has waited enough
     struct tw_read_request read;
     bool stop;
 };
@@ -78,9 +80,9 @@ void tw_op_free(struct tw_op *op);
 
 // Takes the operation, also on failure. TW_ERR_FULL, TW_ERR_CLOSED.
 int TW_MUST_CHECK tw_mailbox_put(struct tw_mailbox *mailbox, struct tw_op *op);
-// Puts an operation of the caller's and waits until it was answered.
+// Puts an operation of the caller's and waits until it was answered: result.error.
 int TW_MUST_CHECK tw_mailbox_ask(struct tw_mailbox *mailbox, struct tw_op *op);
-void tw_mailbox_answer(struct tw_mailbox *mailbox, struct tw_op *op, int answer);
+void tw_mailbox_answer(struct tw_mailbox *mailbox, struct tw_op *op);
 void tw_mailbox_read(struct tw_mailbox *mailbox, const struct tw_read_request *read);
 void tw_mailbox_stop(struct tw_mailbox *mailbox);
 

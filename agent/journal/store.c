@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/journal/store.h"
 
+#include <limits.h>
+
 #include "agent/journal/gap.h"
 #include "agent/journal/keys.h"
 #include "agent/journal/room.h"
+#include "agent/journal/store_parts.h"
 #include "journal_sql.h"
-
-struct tw_store {
-    const struct tw_clock *clock;
-    tw_journal_merge_fn *merge;
-    struct tw_db *db;
-    struct tw_outbox *outbox;
-    struct tw_keys keys;
-    struct tw_room room;
-    char *source;
-    struct tw_outbox_state committed; // outside of a group: the current one
-    int broken;                       // why SQLite gave the running transaction up; 0: it did not
-};
 
 // What is to be done with the batch's sale.
 struct plan {
@@ -25,128 +16,41 @@ struct plan {
     uint8_t known_id[16]; // of a sale that was known
 };
 
-// ---- opening ----
-
-static int open_db(struct tw_store *store, const char *path, struct tw_error_text *err)
-{
-    const struct tw_db_options options = {
-        .what = "the journal",
-        .path = path,
-        .sql = tw_journal_sql,
-        .sql_count = TW_JOURNAL_SQL_COUNT,
-        .make = tw_journal_make,
-        .version = TW_JOURNAL_VERSION,
-        .cache_kib = TW_STORE_CACHE_KIB,
-        .durable = true,
-    };
-    return tw_db_open(&options, &store->db, err);
-}
-
-static int fail_identity(struct tw_store *store, const char *path, int rc, struct tw_error_text *err)
-{
-    return tw_fail(err, rc, "opening the journal %s: its identity cannot be written: %s; check the disk",
-                   path, tw_db_message(store->db));
-}
-
-// Reads the identity, or writes ours into a journal that is new or has nothing left of another source. Taps
-// go on where they were: the devices are the same ones.
-static int open_identity(struct tw_store *store, const struct tw_journal_options *options,
-                         struct tw_error_text *err)
-{
-    int rc = tw_db_begin(store->db);
-    if (rc != TW_OK) {
-        return fail_identity(store, options->path, rc, err);
-    }
-    bool fresh = false;
-    rc =
-        tw_outbox_open(store->db, options->path, options->source, options->seal, &store->outbox, &fresh, err);
-    if (rc != TW_OK) {
-        tw_db_rollback(store->db);
-        return rc;
-    }
-    if (fresh) {
-        rc = tw_keys_clear(&store->keys);
-    }
-    if (fresh && rc == TW_OK) {
-        rc = tw_stmt_run(tw_db_sql(store->db, TW_JOURNAL_SQL_LANE_CLEAR));
-    }
-    if (rc == TW_OK) {
-        rc = tw_db_commit(store->db);
-    } else {
-        tw_db_rollback(store->db);
-    }
-    return rc == TW_OK ? TW_OK : fail_identity(store, options->path, rc, err);
-}
-
-int tw_store_open(const struct tw_journal_options *options, struct tw_store **out, struct tw_error_text *err)
-{
-    struct tw_store *store = calloc(1, sizeof *store);
-    char *source = strdup(options->source);
-    if (store == NULL || source == NULL) {
-        free(store);
-        free(source);
-        return tw_fail(err, TW_ERR_NOMEM, "opening the journal %s: out of memory; free some", options->path);
-    }
-    store->source = source;
-    store->clock = options->clock;
-    store->merge = options->merge;
-    store->room.max_bytes = options->max_bytes;
-    store->room.reserve_bytes = options->reserve_bytes;
-    store->room.path = strdup(options->path);
-    int rc = store->room.path != NULL ? open_db(store, options->path, err) : TW_ERR_NOMEM;
-    if (rc == TW_OK) {
-        store->keys.db = store->db;
-        store->room.db = store->db;
-        rc = open_identity(store, options, err);
-    }
-    if (rc != TW_OK) {
-        tw_store_close(store);
-        return rc;
-    }
-    store->committed = *tw_outbox_state(store->outbox);
-    *out = store;
-    return TW_OK;
-}
-
-// Stores the size of the queue, so that the next start need not add it up. If that fails it only costs time.
-static void store_count(struct tw_store *store)
-{
-    if (tw_db_begin(store->db) == TW_OK) {
-        if (tw_outbox_count(store->outbox, true) != TW_OK || tw_db_commit(store->db) != TW_OK) {
-            tw_db_rollback(store->db);
-        }
-    }
-}
-
-void tw_store_close(struct tw_store *store)
-{
-    if (store == NULL) {
-        return;
-    }
-    if (store->outbox != NULL) {
-        store_count(store);
-    }
-    tw_outbox_free(store->outbox);
-    tw_db_close(store->db);
-    free(store->source);
-    free(store->room.path);
-    free(store);
-}
-
 // ---- groups ----
 
 int tw_store_begin(struct tw_store *store)
 {
     store->broken = TW_OK;
+    store->batches = 0;
+    store->room_before = store->room;
     return tw_db_begin(store->db);
 }
 
+int64_t tw_store_due_ms(const struct tw_store *store)
+{
+    const struct tw_outbox_state *state = tw_outbox_state(store->outbox);
+    uint64_t waiting = state->start.through - state->saved;
+    if (waiting == 0) {
+        return INT64_MAX;
+    }
+    bool now = waiting >= TW_STORE_SAVE_EVENTS || store->room.full;
+    return now ? 0 : store->unsaved_since_ms + TW_STORE_SAVE_MS;
+}
+
+// What is done along with others: acknowledgements, the size of the queue, old keys.
 static int in_passing(struct tw_store *store)
 {
-    int rc = tw_outbox_count(store->outbox, false);
-    if (rc == TW_OK && store->clock->trust(store->clock) != TW_CLOCK_SUSPECT) {
-        rc = tw_keys_expire(&store->keys, store->clock->wall_ms(store->clock),
-                            store->clock->monotonic_ms(store->clock));
+    const struct tw_outbox_state *state = tw_outbox_state(store->outbox);
+    int64_t now_ms = store->clock->monotonic_ms(store->clock);
+    bool some = state->start.through > state->saved;
+    bool save = state->next - 1 - state->counted_to >= TW_STORE_COUNT_EVERY ||
+                (some && (now_ms >= tw_store_due_ms(store) || store->batches >= TW_STORE_BUSY));
+    int rc = save ? tw_outbox_save(store->outbox) : TW_OK;
+    if (rc == TW_OK && save && store->room.full) {
+        rc = tw_room_look(&store->room); // what was acknowledged has made room
+    }
+    if (rc == TW_OK) {
+        rc = tw_keys_expire(&store->keys, tw_outbox_place(store->outbox, state->saved), store->clock);
     }
     return rc;
 }
@@ -156,6 +60,7 @@ int tw_store_commit(struct tw_store *store)
     int rc = store->broken != TW_OK ? store->broken : in_passing(store);
     if (rc == TW_OK) {
         rc = tw_db_commit(store->db);
+        store->commits++;
     } else {
         tw_db_rollback(store->db);
     }
@@ -163,6 +68,7 @@ int tw_store_commit(struct tw_store *store)
         store->committed = *tw_outbox_state(store->outbox);
     } else {
         tw_outbox_restore(store->outbox, &store->committed);
+        store->room = store->room_before;
     }
     return rc;
 }
@@ -170,7 +76,10 @@ int tw_store_commit(struct tw_store *store)
 static int part_begin(struct tw_store *store, struct tw_outbox_state *before)
 {
     *before = *tw_outbox_state(store->outbox);
-    return store->broken != TW_OK ? store->broken : tw_db_save(store->db);
+    if (store->broken == TW_OK) {
+        store->broken = tw_db_save(store->db); // without memory SQLite gives the whole transaction up
+    }
+    return store->broken;
 }
 
 static int part_end(struct tw_store *store, const struct tw_outbox_state *before, int rc)
@@ -197,30 +106,34 @@ static int plan_sale(struct tw_store *store, struct tw_batch *batch, struct plan
         return TW_OK;
     }
     struct tw_batch_event *sale = &batch->events[batch->sale];
-    struct tw_slice old_data;
-    int rc = tw_keys_sale(&store->keys, tw_batch_text(batch, batch->sale_key), plan->known_id, &old_data);
-    if (rc == 1) {
-        char old_id[37];
-        tw_uuid_text(plan->known_id, old_id);
-        tw_buf_clear(&sale->made);
-        struct tw_slice again = tw_batch_text(batch, batch->sale_again);
-        again = again.len > 0 ? again : tw_batch_text(batch, sale->data);
-        rc = store->merge(old_data, again, old_id, &sale->made);
-        plan->write_sale = rc > 0;
-        plan->outcome = rc > 0 ? TW_OUTCOME_CORRECTED : TW_OUTCOME_REPEAT;
-        if (rc > 0) {
-            sale->type = TW_EVENT_SALE_CORRECTED;
-            rc = tw_buf_status(&sale->made);
-        }
+    struct tw_table_row known;
+    int rc = tw_keys_sale(&store->keys, tw_batch_text(batch, batch->sale_key), &known);
+    if (rc != 1) {
+        return rc;
     }
-    tw_keys_sale_done(&store->keys);
+    memcpy(plan->known_id, known.record.row.id, sizeof plan->known_id);
+    char old_id[37];
+    tw_uuid_text(plan->known_id, old_id);
+    tw_buf_clear(&sale->made);
+    struct tw_slice again = tw_batch_text(batch, batch->sale_again);
+    again = again.len > 0 ? again : tw_batch_text(batch, sale->data);
+    struct tw_slice old_data = known.record.row.data; // none when it was given up for room: then it agrees
+    rc = old_data.len > 0 ? store->merge(old_data, again, old_id, &sale->made) : 0;
+    plan->write_sale = rc > 0;
+    plan->outcome = rc > 0 ? TW_OUTCOME_CORRECTED : TW_OUTCOME_REPEAT;
+    if (rc > 0) {
+        sale->type = TW_EVENT_SALE_CORRECTED;
+        rc = tw_buf_status(&sale->made);
+    }
     return rc;
 }
 
 static int write_event(struct tw_store *store, struct tw_batch *batch, size_t index)
 {
     struct tw_event_row row = tw_batch_row(batch, index);
-    int rc = tw_outbox_append(store->outbox, &row);
+    struct tw_slice none = tw_slice_make(NULL, 0);
+    struct tw_slice key = index == batch->sale ? tw_batch_text(batch, batch->sale_key) : none;
+    int rc = tw_outbox_append(store->outbox, &row, key, false);
     if (rc == TW_OK) {
         struct tw_batch_event *event = &batch->events[index];
         event->sequence = row.sequence;
@@ -230,19 +143,13 @@ static int write_event(struct tw_store *store, struct tw_batch *batch, size_t in
     return rc;
 }
 
-static int write_sale(struct tw_store *store, struct tw_batch *batch, const struct plan *plan)
+static int write_sale(struct tw_store *store, struct tw_batch *batch)
 {
     int rc = write_event(store, batch, batch->sale);
-    if (rc != TW_OK) {
-        return rc;
-    }
-    const struct tw_batch_event *sale = &batch->events[batch->sale];
-    struct tw_slice key = tw_batch_text(batch, batch->sale_key);
-    struct tw_slice data = tw_batch_row(batch, batch->sale).data;
-    return plan->outcome == TW_OUTCOME_CORRECTED
-               ? tw_keys_set_sale(&store->keys, key, sale->id, data)
-               : tw_keys_add_sale(&store->keys, key, sale->id, data,
-                                  tw_outbox_now(store->outbox, batch->recorded_ms));
+    return rc != TW_OK ? rc
+                       : tw_keys_add_sale(&store->keys, tw_batch_text(batch, batch->sale_key),
+                                          tw_outbox_place(store->outbox, batch->events[batch->sale].sequence),
+                                          tw_outbox_now(store->outbox, batch->recorded_ms));
 }
 
 static int write_marked(struct tw_store *store, struct tw_batch *batch, size_t index)
@@ -259,7 +166,7 @@ static int write_events(struct tw_store *store, struct tw_batch *batch, const st
     int rc = TW_OK;
     for (size_t i = 0; i < batch->count && rc == TW_OK; i++) {
         if (i == batch->sale) {
-            rc = plan->write_sale ? write_sale(store, batch, plan) : TW_OK;
+            rc = plan->write_sale ? write_sale(store, batch) : TW_OK;
         } else if (batch->events[i].marked) {
             rc = plan->outcome == TW_OUTCOME_NEW ? write_marked(store, batch, i) : TW_OK;
         } else {
@@ -269,22 +176,27 @@ static int write_events(struct tw_store *store, struct tw_batch *batch, const st
     return rc;
 }
 
+static int write_tap(struct tw_store *store, const struct tw_batch *batch)
+{
+    struct tw_slice state = tw_batch_text(batch, batch->tap_state);
+    uint8_t value[TW_TAP_MARK_BYTES + sizeof((struct tw_journal_tap *)0)->state];
+    memcpy(value, batch->tap_boot, sizeof batch->tap_boot);
+    for (int i = 0; i < 8; i++) {
+        value[16 + i] = (uint8_t)(batch->tap_offset >> (56 - 8 * i));
+    }
+    if (state.len > 0) {
+        memcpy(value + TW_TAP_MARK_BYTES, state.ptr, state.len);
+    }
+    return tw_marks_put(&store->marks, TW_MARK_TAP, tw_batch_text(batch, batch->tap_device),
+                        tw_slice_make(value, TW_TAP_MARK_BYTES + state.len));
+}
+
 static int write_positions(struct tw_store *store, const struct tw_batch *batch, bool with_lane)
 {
-    int rc = TW_OK;
-    if (batch->has_tap) {
-        struct tw_stmt *stmt = tw_db_sql(store->db, TW_JOURNAL_SQL_TAP_PUT);
-        tw_stmt_text(stmt, 1, tw_batch_text(batch, batch->tap_device));
-        tw_stmt_blob(stmt, 2, tw_slice_make(batch->tap_boot, sizeof batch->tap_boot));
-        tw_stmt_int(stmt, 3, (int64_t)batch->tap_offset);
-        tw_stmt_blob(stmt, 4, tw_batch_text(batch, batch->tap_state));
-        rc = tw_stmt_run(stmt);
-    }
+    int rc = batch->has_tap ? write_tap(store, batch) : TW_OK;
     if (rc == TW_OK && batch->has_lane && with_lane) {
-        struct tw_stmt *stmt = tw_db_sql(store->db, TW_JOURNAL_SQL_LANE_PUT);
-        tw_stmt_text(stmt, 1, tw_batch_text(batch, batch->lane_name));
-        tw_stmt_blob(stmt, 2, tw_batch_text(batch, batch->lane_state));
-        rc = tw_stmt_run(stmt);
+        rc = tw_marks_put(&store->marks, TW_MARK_LANE, tw_batch_text(batch, batch->lane_name),
+                          tw_batch_text(batch, batch->lane_state));
     }
     return rc;
 }
@@ -324,16 +236,60 @@ static int write_batch(struct tw_store *store, struct tw_batch *batch, struct tw
     return rc == TW_OK ? write_positions(store, batch, plan.outcome == TW_OUTCOME_NEW) : rc;
 }
 
-void tw_store_batch(struct tw_store *store, struct tw_batch *batch, struct tw_journal_result *result)
+// The first batch for which there is no room is told of by an event, which the reserve is for.
+static int look_for_room(struct tw_store *store)
+{
+    bool was_full = store->room.full;
+    int rc = tw_room_look(&store->room);
+    if (rc == TW_OK && store->room.full && !was_full) {
+        struct tw_batch *gap =
+            tw_gap_batch(store->clock, store->source, TW_GAP_FULL, 0, 0,
+                         "The journal is full; what comes is refused until there is room.");
+        rc = tw_store_write_gap(store, gap);
+        tw_batch_free(gap);
+    }
+    return rc;
+}
+
+int tw_store_write_gap(struct tw_store *store, struct tw_batch *gap)
+{
+    if (gap == NULL) {
+        return TW_ERR_NOMEM;
+    }
+    gap->recorded_ms = store->clock->wall_ms(store->clock);
+    int rc = tw_batch_check(gap);
+    return rc == TW_OK ? write_event(store, gap, 0) : rc;
+}
+
+static int look_in_part(struct tw_store *store)
 {
     struct tw_outbox_state before;
+    const struct tw_room room = store->room;
+    int rc = part_begin(store, &before);
+    rc = rc != TW_OK ? rc : part_end(store, &before, look_for_room(store));
+    if (rc != TW_OK) {
+        store->room = room;
+    }
+    return rc;
+}
+
+static int look_and_write(struct tw_store *store, struct tw_batch *batch, struct tw_journal_result *result)
+{
+    struct tw_outbox_state before;
+    int rc = TW_OK;
+    if (tw_room_is_due(&store->room, store->clock->monotonic_ms(store->clock))) {
+        rc = look_in_part(store);
+    }
+    rc = rc != TW_OK ? rc : store->room.full ? TW_ERR_FULL : part_begin(store, &before);
+    return rc != TW_OK ? rc : part_end(store, &before, write_batch(store, batch, result));
+}
+
+void tw_store_batch(struct tw_store *store, struct tw_batch *batch, struct tw_journal_result *result)
+{
     *result = (struct tw_journal_result){0};
     batch->recorded_ms = store->clock->wall_ms(store->clock);
-    bool full = tw_room_is_full(&store->room, store->clock->monotonic_ms(store->clock));
-    int rc = full ? TW_ERR_FULL : part_begin(store, &before);
-    if (rc == TW_OK) {
-        rc = part_end(store, &before, write_batch(store, batch, result));
-    }
+    store->batches++;
+    int rc = look_and_write(store, batch, result);
     if (rc != TW_OK) {
         tw_batch_unwrite(batch);
         *result = (struct tw_journal_result){.error = rc};
@@ -347,14 +303,30 @@ static bool is_ours(const struct tw_store *store, const char *epoch)
     return strcmp(epoch, tw_outbox_state(store->outbox)->start.epoch) == 0;
 }
 
-bool tw_store_is_foreign(struct tw_store *store, const char *epoch, uint64_t through, const uint8_t *head)
+// 1: the acknowledgement, one of our epoch, is of another life of this journal; 0: it is not. What cannot be
+// told is not believed.
+static int is_foreign(struct tw_store *store, uint64_t through, const uint8_t *head)
 {
-    if (!is_ours(store, epoch) || through >= store->committed.next) {
-        return is_ours(store, epoch);
-    }
+    const struct tw_chain_start *start = &store->committed.start;
     uint8_t ours[32];
-    return head != NULL && through > store->committed.start.through &&
-           tw_outbox_hash(store->outbox, through, ours) == TW_OK && !tw_seal_equal(ours, head, sizeof ours);
+    if (through >= store->committed.next || through > tw_outbox_send_limit(&store->committed)) {
+        return 1; // nobody can have seen it
+    }
+    if (head == NULL || through <= start->through) {
+        return 0;
+    }
+    int rc = tw_outbox_hash(store->outbox, through, ours);
+    return rc == TW_OK ? !tw_seal_equal(ours, head, sizeof ours) : rc;
+}
+
+static int renew(struct tw_store *store)
+{
+    int rc = tw_store_begin(store);
+    if (rc == TW_OK) {
+        store->broken = tw_outbox_renew(store->outbox); // a failure undoes all
+        rc = tw_store_commit(store);
+    }
+    return rc;
 }
 
 int tw_store_acknowledge(struct tw_store *store, const char *epoch, uint64_t through, const uint8_t *head)
@@ -362,53 +334,53 @@ int tw_store_acknowledge(struct tw_store *store, const char *epoch, uint64_t thr
     if (!is_ours(store, epoch)) {
         return TW_OK;
     }
-    struct tw_outbox_state before;
-    int rc = part_begin(store, &before);
-    if (rc != TW_OK) {
-        return rc;
+    int foreign = is_foreign(store, through, head);
+    if (foreign != 0) {
+        return foreign < 0 ? foreign : renew(store);
     }
-    rc = tw_store_is_foreign(store, epoch, through, head) ? tw_outbox_renew(store->outbox)
-                                                          : tw_outbox_acknowledge(store->outbox, through);
-    return part_end(store, &before, rc);
+    const struct tw_outbox_state *state = tw_outbox_state(store->outbox);
+    if (state->start.through == state->saved) {
+        store->unsaved_since_ms = store->clock->monotonic_ms(store->clock);
+    }
+    int rc = tw_outbox_acknowledge(store->outbox, through);
+    if (rc == TW_OK) {
+        store->committed = *state;
+    } else {
+        tw_outbox_restore(store->outbox, &store->committed);
+    }
+    return rc;
 }
 
 // A rejected capture.gap is not followed by another one: a centre that takes none would get them for ever.
-static int write_rejection(struct tw_store *store, uint64_t sequence, const char *reason,
+static int write_rejection(struct tw_store *store, uint64_t sequence, const char *reason, bool refused,
                            struct tw_batch **gap)
 {
     enum tw_event_type type = TW_EVENT_CAPTURE_GAP;
-    int64_t now_ms = store->clock->wall_ms(store->clock);
-    int rc = tw_outbox_reject(store->outbox, sequence, reason, now_ms, &type);
+    int rc = tw_outbox_reject(store->outbox, sequence, reason, store->clock->wall_ms(store->clock), &type);
+    if (rc == TW_OK && refused) {
+        rc = tw_outbox_renew(store->outbox);
+    }
     if (rc != TW_OK || type == TW_EVENT_CAPTURE_GAP) {
         return rc == TW_ERR_NOT_FOUND ? TW_OK : rc;
     }
-    struct tw_batch *batch = tw_gap_rejected(store->clock, store->source, sequence, reason);
-    if (batch == NULL) {
-        return TW_ERR_NOMEM;
-    }
-    batch->recorded_ms = now_ms;
-    rc = tw_batch_check(batch);
-    if (rc == TW_OK) {
-        rc = write_event(store, batch, 0);
-    }
-    if (rc != TW_OK) {
-        tw_batch_free(batch);
-        return rc;
-    }
-    *gap = batch;
-    return TW_OK;
+    *gap = tw_gap_batch(store->clock, store->source, TW_GAP_REJECTED, sequence, sequence, reason);
+    return tw_store_write_gap(store, *gap);
 }
 
 int tw_store_reject(struct tw_store *store, const char *epoch, uint64_t sequence, const char *reason,
-                    struct tw_batch **gap)
+                    bool refused, struct tw_batch **gap)
 {
     struct tw_batch *made = NULL;
     struct tw_outbox_state before;
-    int rc = is_ours(store, epoch) ? part_begin(store, &before) : TW_ERR_NOT_FOUND;
-    if (rc == TW_OK) {
-        rc = part_end(store, &before, write_rejection(store, sequence, reason, &made));
+    *gap = NULL;
+    if (!is_ours(store, epoch)) {
+        return TW_OK;
     }
-    if (rc != TW_OK && rc != TW_ERR_NOT_FOUND) {
+    int rc = part_begin(store, &before);
+    if (rc == TW_OK) {
+        rc = part_end(store, &before, write_rejection(store, sequence, reason, refused, &made));
+    }
+    if (rc != TW_OK) {
         tw_batch_free(made);
         return rc;
     }
@@ -416,69 +388,69 @@ int tw_store_reject(struct tw_store *store, const char *epoch, uint64_t sequence
     return TW_OK;
 }
 
-// ---- reading ----
-
-int tw_store_read(struct tw_store *store, uint64_t from, size_t max_rows, struct tw_rows **out)
+static int write_resync(struct tw_store *store, uint64_t from, uint64_t through, struct tw_batch **gap)
 {
-    return tw_outbox_read(store->outbox, from, max_rows, out);
+    int rc = tw_outbox_renew(store->outbox);
+    *gap = rc == TW_OK ? tw_gap_batch(store->clock, store->source, TW_GAP_RESYNC, from, through,
+                                      "The centre asked for what it had acknowledged before.")
+                       : NULL;
+    return rc == TW_OK ? tw_store_write_gap(store, *gap) : rc;
 }
 
-static int get_tap(struct tw_stmt *stmt, struct tw_journal_tap *out)
-{
-    struct tw_journal_tap tap = {.known = true};
-    struct tw_slice state = tw_stmt_get(stmt, 2);
-    if (state.len > sizeof tap.state) {
-        return TW_ERR_DAMAGED;
-    }
-    int rc = tw_stmt_get_fixed(stmt, 0, tap.boot, sizeof tap.boot);
-    if (rc == TW_OK) {
-        tap.offset = (uint64_t)tw_stmt_get_int(stmt, 1);
-        tap.state_len = state.len;
-        if (state.len > 0) {
-            memcpy(tap.state, state.ptr, state.len);
-        }
-        *out = tap;
-    }
-    return rc;
-}
-
-int tw_store_tap(struct tw_store *store, const char *device, struct tw_journal_tap *out)
-{
-    struct tw_stmt *stmt = tw_db_sql(store->db, TW_JOURNAL_SQL_TAP_GET);
-    tw_stmt_text(stmt, 1, tw_slice_of(device));
-    int rc = tw_stmt_step(stmt);
-    if (rc == 1) {
-        rc = get_tap(stmt, out);
-    } else if (rc == 0) {
-        *out = (struct tw_journal_tap){0};
-    }
-    tw_stmt_end(stmt);
-    return rc;
-}
-
-int tw_store_lane(struct tw_store *store, const char *workstation, struct tw_buf *out)
-{
-    struct tw_stmt *stmt = tw_db_sql(store->db, TW_JOURNAL_SQL_LANE_GET);
-    tw_stmt_text(stmt, 1, tw_slice_of(workstation));
-    int rc = tw_stmt_step(stmt);
-    if (rc == 1) {
-        struct tw_slice state = tw_stmt_get(stmt, 0);
-        tw_buf_add(out, state.ptr, state.len);
-        rc = tw_buf_status(out);
-    }
-    tw_stmt_end(stmt);
-    return rc;
-}
-
-int tw_store_checkpoint(struct tw_store *store)
+int tw_store_resync(struct tw_store *store, uint64_t from, enum tw_resync *out, struct tw_batch **gap)
 {
     const struct tw_outbox_state *state = tw_outbox_state(store->outbox);
-    int rc = tw_db_checkpoint(store->db, state->next == state->start.through + 1);
-    tw_db_release(store->db);
-    return rc;
+    uint64_t through = state->start.through;
+    struct tw_outbox_state before;
+    struct tw_batch *made = NULL;
+    *gap = NULL;
+    if (from == 0 || from > state->next) {
+        return TW_ERR_INVALID;
+    }
+    if (from > through) {
+        *out = TW_RESYNC_READ;
+        return TW_OK;
+    }
+    int rc = part_begin(store, &before);
+    rc = rc != TW_OK ? rc : part_end(store, &before, write_resync(store, from, through, &made));
+    if (rc != TW_OK) {
+        tw_batch_free(made);
+        return rc;
+    }
+    *gap = made;
+    *out = TW_RESYNC_RENEWED;
+    return TW_OK;
 }
 
-const struct tw_outbox_state *tw_store_state(const struct tw_store *store)
+static int write_retries(struct tw_store *store, uint64_t number, uint64_t *count)
 {
-    return tw_outbox_state(store->outbox);
+    struct tw_dead_letter letter = {.number = 0};
+    struct tw_record record;
+    struct tw_event_row row;
+    int rc = 1;
+    for (*count = 0; rc == 1;) {
+        rc = tw_outbox_letter(store->outbox, number != 0 ? number : letter.number + 1, &letter, &record);
+        if (rc == 1 && number != 0 && letter.number != number) {
+            rc = 0;
+        }
+        if (rc == 1) {
+            record.row.recorded_ms = store->clock->wall_ms(store->clock);
+            int done = tw_outbox_retry(store->outbox, &letter, &record, &row);
+            *count += done == TW_OK;
+            rc = done != TW_OK ? done : number == 0;
+        }
+    }
+    return rc == TW_OK && number != 0 && *count == 0 ? TW_ERR_NOT_FOUND : rc;
+}
+
+int tw_store_retry(struct tw_store *store, uint64_t number, uint64_t *count)
+{
+    struct tw_outbox_state before;
+    uint64_t done = 0;
+    int rc = store->room.full ? TW_ERR_FULL : part_begin(store, &before);
+    rc = rc != TW_OK ? rc : part_end(store, &before, write_retries(store, number, &done));
+    if (rc == TW_OK) {
+        *count = done;
+    }
+    return rc;
 }

@@ -214,11 +214,14 @@ void tw_lane_devices(const struct tw_lane *lane, struct tw_buf *out)
         tw_device_status(lane->devices[i]->device, &status);
         tw_json *age = status.last_byte_ms < 0 ? tw_json_pack("n")
                                                : tw_json_pack("I", (now_ms - status.last_byte_ms) / 1000);
-        (void)tw_json_append(list,
-                             tw_json_pack("{s:s, s:s, s:b, s:s?, s:o, s:I, s:I, s:i}", "name", status.name,
-                                          "class", status.class_name, "up", status.up, "why", status.why,
-                                          "last_byte_s", age, "bytes", (int64_t)status.bytes, "errors",
-                                          (int64_t)status.errors, "reopens", (int)status.reopens));
+        const struct tw_lane_tap *tap = tw_lane_tap_named(lane, status.name);
+        tw_json *position =
+            tap == NULL ? tw_json_pack("n") : tw_json_pack("I", (int64_t)tw_lane_tap_position(tap));
+        (void)tw_json_append(list, tw_json_pack("{s:s, s:s, s:b, s:s?, s:o, s:o, s:I, s:I, s:i}", "name",
+                                                status.name, "class", status.class_name, "up", status.up,
+                                                "why", status.why, "last_byte_s", age, "position", position,
+                                                "bytes", (int64_t)status.bytes, "errors",
+                                                (int64_t)status.errors, "reopens", (int)status.reopens));
     }
     tw_json_dump(list, out);
     tw_json_free(list);

@@ -1,67 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <stdlib.h>
+#include "agent/lane/identity.h"
+
+#include <stdio.h>
 #include <string.h>
 
-#include "agent/lane/parts.h"
-#include "tillwire/json.h"
-
-struct tw_identity *tw_identity_of(struct tw_lane *lane, const char *workstation)
-{
-    for (size_t i = 0; i < lane->identity_count; i++) {
-        if (strcmp(lane->identities[i].workstation, workstation) == 0) {
-            return &lane->identities[i];
-        }
-    }
-    return NULL;
-}
-
-static void read_back(struct tw_lane *lane, struct tw_identity *identity)
-{
-    struct tw_buf text = {0};
-    tw_json *stored = NULL;
-    if (tw_journal_lane(lane->with.journal, identity->workstation, &text) == TW_OK && text.len > 0 &&
-        tw_json_parse(tw_buf_slice(&text), &stored, NULL) == TW_OK) {
-        const char *scheme = tw_json_text(tw_json_get(stored, "scheme"));
-        const char *pseudonym = tw_json_text(tw_json_get(stored, "pseudonym"));
-        if (scheme != NULL && pseudonym != NULL && strlen(pseudonym) == TW_PSEUDONYM_LEN &&
-            tw_json_int(tw_json_get(stored, "at_ms"), &identity->at_ms) == TW_OK) {
-            (void)snprintf(identity->scheme, sizeof identity->scheme, "%s", scheme);
-            (void)snprintf(identity->pseudonym, sizeof identity->pseudonym, "%s", pseudonym);
-            identity->present = true;
-        }
-        tw_json_free(stored);
-    }
-    tw_buf_free(&text);
-}
-
-static void add_slot(struct tw_lane *lane, const char *workstation)
-{
-    if (tw_identity_of(lane, workstation) == NULL) {
-        lane->identities[lane->identity_count++].workstation = workstation;
-    }
-}
-
-int tw_identity_restore(struct tw_lane *lane, struct tw_error_text *err)
-{
-    const struct tw_config *config = lane->with.config;
-    lane->identities = calloc(config->device_count + 1, sizeof *lane->identities);
-    if (lane->identities == NULL) {
-        return tw_fail(err, TW_ERR_NOMEM, "starting the lane: out of memory");
-    }
-    add_slot(lane, config->terminal);
-    for (size_t i = 0; i < config->device_count; i++) {
-        if (config->devices[i].workstation != NULL) {
-            add_slot(lane, config->devices[i].workstation);
-        }
-    }
-    for (size_t i = 0; i < lane->identity_count; i++) {
-        read_back(lane, &lane->identities[i]);
-    }
-    return TW_OK;
-}
-
-void tw_identity_set(struct tw_identity *identity, const char *scheme, const char *card,
-                     const char *pseudonym, int64_t now_ms, struct tw_batch *batch)
+void tw_identity_remember(struct tw_identity *identity, const char *scheme, const char *pseudonym,
+                          const char *card, int64_t now_ms)
 {
     size_t len = strlen(card);
     identity->present = true;
@@ -69,43 +13,56 @@ void tw_identity_set(struct tw_identity *identity, const char *scheme, const cha
     (void)snprintf(identity->scheme, sizeof identity->scheme, "%s", scheme);
     (void)snprintf(identity->pseudonym, sizeof identity->pseudonym, "%s", pseudonym);
     (void)snprintf(identity->tail, sizeof identity->tail, "%s", len > 4 ? card + len - 4 : card);
-
-    tw_json *stored =
-        tw_json_pack("{s:s, s:s, s:I}", "scheme", scheme, "pseudonym", pseudonym, "at_ms", now_ms);
-    struct tw_buf text = {0};
-    tw_json_dump(stored, &text);
-    tw_batch_lane(batch, identity->workstation, tw_buf_slice(&text));
-    tw_json_free(stored);
-    tw_buf_free(&text);
 }
 
-void tw_identity_clear(struct tw_identity *identity, struct tw_batch *batch)
+// The shorter of the two ends the longer. Nothing shown or nothing known agrees with all.
+static bool tails_agree(const char *shown, const char *known)
 {
-    if (identity->present) {
-        const char *workstation = identity->workstation;
-        tw_seal_wipe(identity, sizeof *identity);
-        identity->workstation = workstation;
-        tw_batch_lane(batch, workstation, (struct tw_slice){NULL, 0});
+    size_t shown_len = shown != NULL ? strlen(shown) : 0;
+    size_t known_len = strlen(known);
+    size_t len = shown_len < known_len ? shown_len : known_len;
+    return len == 0 || strcmp(shown + shown_len - len, known + known_len - len) == 0;
+}
+
+enum tw_identity_source tw_identity_choose(const struct tw_identity *identity,
+                                           const struct tw_identity_clue *clue, int64_t now_ms)
+{
+    if (clue->card) {
+        return TW_IDENTITY_CARD;
     }
+    // A copy proves nothing about who stands here. A clock that was set back makes the scan look young:
+    // believe the scan.
+    if (clue->copy || identity == NULL || !identity->present || now_ms - identity->at_ms > TW_IDENTITY_MS ||
+        !tails_agree(clue->tail, identity->tail)) {
+        return TW_IDENTITY_NOBODY;
+    }
+    return TW_IDENTITY_SCAN;
 }
 
-void tw_identity_give_back(struct tw_lane *lane, struct tw_identity *taken, bool over)
+// What remains is the workstation.
+static void forget(struct tw_identity *identity)
 {
-    struct tw_identity *identity = taken->present ? tw_identity_of(lane, taken->workstation) : NULL;
-    if (identity != NULL && (over || !identity->present)) {
+    const char *workstation = identity->workstation;
+    tw_seal_wipe(identity, sizeof *identity);
+    identity->workstation = workstation;
+}
+
+bool tw_identity_take(struct tw_identity *identity, const struct tw_identity_clue *clue,
+                      struct tw_identity *taken)
+{
+    *taken = (struct tw_identity){0};
+    if (identity == NULL || clue->copy || !identity->present) {
+        return false;
+    }
+    *taken = *identity;
+    forget(identity);
+    return true;
+}
+
+void tw_identity_return(struct tw_identity *identity, struct tw_identity *taken, bool over)
+{
+    if (taken->present && identity != NULL && (over || !identity->present)) {
         *identity = *taken;
     }
     tw_seal_wipe(taken, sizeof *taken);
-}
-
-bool tw_identity_fits(const struct tw_identity *identity, const char *tail, int64_t now_ms)
-{
-    // A clock that was set back makes the scan look young: believe the scan.
-    if (!identity->present || now_ms - identity->at_ms > TW_IDENTITY_MS) {
-        return false;
-    }
-    size_t shown = tail != NULL ? strlen(tail) : 0;
-    size_t known = strlen(identity->tail);
-    size_t compare = shown < known ? shown : known;
-    return compare == 0 || strcmp(tail + shown - compare, identity->tail + known - compare) == 0;
 }

@@ -347,6 +347,9 @@ int tw_lane_new(const struct tw_lane_options *options, struct tw_lane **out, str
 void tw_lane_stop(struct tw_lane *lane)
 {
     lane->closing = true;
+    for (size_t i = 0; i < lane->tap_count; i++) {
+        tw_lane_tap_stop(lane->taps[i]);
+    }
     tw_lane_devices_free(lane);
 }
 

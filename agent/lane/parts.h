@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the files of the lane share: the lane itself, who the next customer is (identity.c), how a
+// What the files of the lane share: the lane itself, who is where (slots.c), how a
 // sale becomes events (sale_event.c), one tap's way from bytes to commits (tap.c), and the devices
 // on the loop (devices.c).
 //
@@ -12,23 +12,11 @@
 
 #include <stdbool.h>
 
+#include "agent/lane/identity.h"
 #include "tillwire/device.h"
 #include "tillwire/lane.h"
 #include "tillwire/reader.h"
 #include "tillwire/sale_json.h"
-
-// A scan identifies the next customer of its workstation for this long.
-#define TW_IDENTITY_MS (30 * 60 * 1000)
-
-// Who was identified at a workstation and has not paid yet.
-struct tw_identity {
-    const char *workstation; // borrowed from the configuration
-    bool present;
-    char scheme[33];
-    char pseudonym[TW_PSEUDONYM_LEN + 1];
-    char tail[5];  // last four characters of the card, to compare with a masked number; memory only
-    int64_t at_ms; // wall clock
-};
 
 struct tw_lane_tap;
 struct tw_lane_device;
@@ -45,7 +33,7 @@ struct tw_lane {
     bool closing;        // nothing is submitted any more
 };
 
-// ---- identity.c ----
+// ---- slots.c ----
 
 // The identity slot of a workstation: NULL for one that is not configured.
 struct tw_identity *tw_identity_of(struct tw_lane *lane, const char *workstation);
@@ -54,12 +42,8 @@ int TW_MUST_CHECK tw_identity_restore(struct tw_lane *lane, struct tw_error_text
 // Remembers a card; the batch stores it (pseudonym only).
 void tw_identity_set(struct tw_identity *identity, const char *scheme, const char *card,
                      const char *pseudonym, int64_t now_ms, struct tw_batch *batch);
-void tw_identity_clear(struct tw_identity *identity, struct tw_batch *batch);
-// Puts back what a sale took (tw_sale_event) that was not written as a new one. Where somebody else was
-// scanned since, only with `over`: for a sale that will be read again. `taken` is wiped.
+// tw_identity_return to the slot it came from: a sale was not written as a new one.
 void tw_identity_give_back(struct tw_lane *lane, struct tw_identity *taken, bool over);
-// True when the identity may be the customer of a sale that shows `tail` (NULL: no number shown).
-bool tw_identity_fits(const struct tw_identity *identity, const char *tail, int64_t now_ms);
 
 // ---- sale_event.c ----
 
@@ -107,7 +91,11 @@ uint64_t tw_lane_tap_hello(struct tw_lane_tap *tap, const uint8_t boot[16], uint
 void tw_lane_tap_bytes(struct tw_lane_tap *tap, uint64_t offset, struct tw_slice bytes);
 void tw_lane_tap_mark(struct tw_lane_tap *tap, uint64_t offset, int mark);
 void tw_lane_tap_lost(struct tw_lane_tap *tap, uint64_t from, uint64_t to);
-struct tw_lane_tap *tw_lane_tap_named(struct tw_lane *lane, const char *device);
+// Nothing more goes to the journal; what it still answers is heard.
+void tw_lane_tap_stop(struct tw_lane_tap *tap);
+// Every byte of the tap's present boot before it is durable.
+uint64_t tw_lane_tap_position(const struct tw_lane_tap *tap);
+struct tw_lane_tap *tw_lane_tap_named(const struct tw_lane *lane, const char *device);
 
 // ---- devices.c ----
 

@@ -72,22 +72,25 @@ struct customer {
     char pseudonym[TW_PSEUDONYM_LEN + 1];
 };
 
-// The card on the paper or in the request beats the scan; a copy proves nothing about who stands here.
 static void find_customer(struct tw_lane *lane, const struct tw_sale *sale,
-                          const struct tw_sale_origin *origin, const struct tw_identity *identity,
+                          const struct tw_identity *identity, const struct tw_identity_clue *clue,
                           struct customer *out)
 {
     *out = (struct customer){0};
-    if (sale->card != NULL && sale->card_scheme != NULL) {
+    switch (tw_identity_choose(identity, clue, lane->with.clock->wall_ms(lane->with.clock))) {
+    case TW_IDENTITY_CARD:
         out->scheme = sale->card_scheme;
         out->known =
             tw_seal_pseudonym(lane->with.seal, sale->card_scheme, sale->card, out->pseudonym) == TW_OK;
-    } else if (!origin->copy && identity != NULL &&
-               tw_identity_fits(identity, sale->card_tail, lane->with.clock->wall_ms(lane->with.clock))) {
+        break;
+    case TW_IDENTITY_SCAN:
         out->scheme = identity->scheme;
         memcpy(out->pseudonym, identity->pseudonym, sizeof out->pseudonym);
         out->known = true;
         out->guessed = true;
+        break;
+    case TW_IDENTITY_NOBODY:
+        break;
     }
 }
 
@@ -164,8 +167,11 @@ int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sa
                    sale->receipt_number != NULL ? sale->receipt_number : origin->position);
 
     struct tw_identity *identity = tw_identity_of(lane, origin->workstation);
+    const struct tw_identity_clue clue = {.card = sale->card != NULL && sale->card_scheme != NULL,
+                                          .copy = origin->copy,
+                                          .tail = sale->card_tail};
     struct customer customer;
-    find_customer(lane, sale, origin, identity, &customer);
+    find_customer(lane, sale, identity, &clue, &customer);
     uint8_t hash[32];
     char hex[65];
     tw_seal_sha256(origin->witness, hash);
@@ -187,9 +193,8 @@ int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sa
     int rc = add_sale(sale, &context, customer.guessed, batch);
     if (rc == TW_OK) {
         add_coupons(sale, transaction_id, batch);
-        if (identity != NULL && !origin->copy) {
-            *taken = *identity;
-            tw_identity_clear(identity, batch);
+        if (tw_identity_take(identity, &clue, taken)) {
+            tw_batch_lane(batch, taken->workstation, (struct tw_slice){NULL, 0});
         }
     }
     return rc;

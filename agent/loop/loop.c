@@ -12,7 +12,9 @@
 struct tw_loop {
     uv_loop_t uv;
     uv_async_t wake;
-    uv_signal_t interrupted, terminated;
+    uv_signal_t interrupted, terminated, hung_up;
+    tw_loop_fn *on_hangup;
+    void *hangup_ctx;
     pthread_mutex_t lock; // guards first and last
     struct tw_post *first, *last;
 };
@@ -61,11 +63,18 @@ static void on_signal(uv_signal_t *handle, int number)
     tw_loop_stop(handle->data);
 }
 
-static int start_signal(struct tw_loop *loop, uv_signal_t *handle, int number)
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    const struct tw_loop *loop = handle->data;
+    (void)number;
+    loop->on_hangup(loop->hangup_ctx);
+}
+
+static int start_signal(struct tw_loop *loop, uv_signal_t *handle, uv_signal_cb callback, int number)
 {
     int rc = uv_signal_init(&loop->uv, handle);
     handle->data = loop;
-    return rc != 0 ? rc : uv_signal_start(handle, on_signal, number);
+    return rc != 0 ? rc : uv_signal_start(handle, callback, number);
 }
 
 int tw_loop_new(struct tw_loop **out)
@@ -81,8 +90,8 @@ int tw_loop_new(struct tw_loop **out)
     (void)pthread_mutex_init(&loop->lock, NULL);
     loop->wake.data = loop;
     int rc = uv_async_init(&loop->uv, &loop->wake, on_wake);
-    rc = rc != 0 ? rc : start_signal(loop, &loop->interrupted, SIGINT);
-    rc = rc != 0 ? rc : start_signal(loop, &loop->terminated, SIGTERM);
+    rc = rc != 0 ? rc : start_signal(loop, &loop->interrupted, on_signal, SIGINT);
+    rc = rc != 0 ? rc : start_signal(loop, &loop->terminated, on_signal, SIGTERM);
     if (rc != 0) {
         tw_loop_free(loop);
         return TW_ERR_IO;
@@ -130,6 +139,13 @@ int tw_loop_run(struct tw_loop *loop)
 void tw_loop_stop(struct tw_loop *loop)
 {
     uv_stop(&loop->uv);
+}
+
+int tw_loop_on_hangup(struct tw_loop *loop, tw_loop_fn *fn, void *ctx)
+{
+    loop->on_hangup = fn;
+    loop->hangup_ctx = ctx;
+    return start_signal(loop, &loop->hung_up, on_hangup, SIGHUP) == 0 ? TW_OK : TW_ERR_IO;
 }
 
 int64_t tw_loop_now(const struct tw_loop *loop)

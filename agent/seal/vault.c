@@ -301,7 +301,24 @@ static int compare(struct keys *old, struct keys *fresh, const char *where, stru
     return TW_OK;
 }
 
-int tw_vault_reload(struct tw_vault *vault, struct tw_error_text *err)
+// A key that something is still sealed with must stay: its rows would not open any more.
+static int check_needed(const struct keys *old, struct keys *fresh, unsigned oldest_needed, const char *where,
+                        struct tw_error_text *err)
+{
+    for (size_t i = 0; oldest_needed > 0 && i < old->count; i++) {
+        unsigned id = old->list[i].id;
+        if (id >= oldest_needed && key_of(fresh, id) == NULL) {
+            return tw_fail(err, TW_ERR_MISMATCH,
+                           "loading the " WHAT
+                           ": %s no longer holds key %u, and the journal still needs it; put it back until "
+                           "`tillwire status` names a higher one as the oldest in use",
+                           where, id);
+        }
+    }
+    return TW_OK;
+}
+
+int tw_vault_reload(struct tw_vault *vault, unsigned oldest_needed, struct tw_error_text *err)
 {
     struct keys *fresh = NULL;
     int rc = load(vault->seal, vault->where, false, &fresh, err);
@@ -311,6 +328,7 @@ int tw_vault_reload(struct tw_vault *vault, struct tw_error_text *err)
     (void)pthread_mutex_lock(vault->lock);
     struct keys *gone = fresh;
     rc = compare(vault->keys, fresh, vault->where, err);
+    rc = rc != TW_OK ? rc : check_needed(vault->keys, fresh, oldest_needed, vault->where, err);
     if (rc == TW_OK) {
         gone = vault->keys;
         vault->keys = fresh;

@@ -158,17 +158,6 @@ void tw_metrics_histogram(struct tw_metrics *metrics, enum tw_metric metric, con
     (void)pthread_mutex_unlock(&metrics->lock);
 }
 
-double tw_metrics_total(struct tw_metrics *metrics, enum tw_metric metric)
-{
-    double total = 0;
-    (void)pthread_mutex_lock(&metrics->lock);
-    for (size_t i = 0; i < metrics->count; i++) {
-        total += metrics->series[i].metric == metric ? metrics->series[i].value : 0;
-    }
-    (void)pthread_mutex_unlock(&metrics->lock);
-    return total;
-}
-
 // ---- exposition: https://prometheus.io/docs/instrumenting/exposition_formats, "Text format details" ----
 
 static void write_number(struct tw_buf *out, double value)

@@ -11,6 +11,18 @@ static uint64_t random_next(struct tw_backoff *backoff)
     return mixed ^ mixed >> 31;
 }
 
+int64_t tw_backoff_draw(struct tw_backoff *backoff, int64_t most_ms)
+{
+    return (int64_t)(random_next(backoff) % (uint64_t)(most_ms + 1));
+}
+
+void tw_backoff_exhaust(struct tw_backoff *backoff)
+{
+    while (backoff->attempts < 62 && backoff->min_ms << backoff->attempts < backoff->max_ms) {
+        backoff->attempts++;
+    }
+}
+
 int64_t tw_backoff_next(struct tw_backoff *backoff)
 {
     int64_t base = backoff->min_ms;
@@ -19,5 +31,5 @@ int64_t tw_backoff_next(struct tw_backoff *backoff)
     }
     base = base > backoff->max_ms ? backoff->max_ms : base;
     backoff->attempts++;
-    return base / 4 + (int64_t)(random_next(backoff) % (uint64_t)(base - base / 4 + 1));
+    return base / 4 + tw_backoff_draw(backoff, base - base / 4);
 }

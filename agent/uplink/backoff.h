@@ -17,5 +17,9 @@ struct tw_backoff {
 
 // The next wait. Set `attempts` to 0 to start over.
 int64_t tw_backoff_next(struct tw_backoff *backoff);
+// The next wait is one of the longest.
+void tw_backoff_exhaust(struct tw_backoff *backoff);
+// Some time from 0 to `most_ms`, which is no wait of the series.
+int64_t tw_backoff_draw(struct tw_backoff *backoff, int64_t most_ms);
 
 #endif

@@ -5,55 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/uplink/backoff.h"
+#include "agent/uplink/flow_state.h"
+#include "agent/uplink/reasons.h"
 
-#define NEVER INT64_MAX
-
-// MQTT 5 section 3.4.2.1, PUBACK reason codes.
-enum { NO_MATCHING_SUBSCRIBERS = 0x10, FIRST_ERROR = 0x80 };
-
-struct tw_flow {
-    enum tw_ack_mode mode;
-    enum tw_flow_state state;
-    char epoch[37];
-
-    uint64_t through; // acknowledged by the centre (or broker)
-    uint64_t told;    // of which the journal was told
-    uint64_t known;   // highest sequence known to exist in the epoch
-    bool has_head;
-    uint8_t head[32]; // hash of event `through`, where the centre told it
-    int64_t telling;  // since when an ACKNOWLEDGE is under way; NEVER: none
-
-    uint64_t next; // first sequence not published in this pass
-    uint64_t have; // last sequence read in this pass
-    bool reading;  // a READ is under way:
-    unsigned question;
-    bool foreign; // an acknowledgement is ahead of the journal: wait for what it makes of it
-    unsigned pass;
-    bool taken[TW_FLOW_WINDOW]; // broker mode: PUBACKs above `through`, by sequence modulo
-
-    unsigned window;   // of this connection
-    unsigned inflight; // published in any pass of this connection, no PUBACK yet
-    bool refused;      // this pass met a refusing PUBACK: nothing more until retry_at
-    bool probing;      // only one event until a PUBACK accepts it
-    bool alarmed;
-    int64_t retry_at; // end of patience; NEVER: nothing open
-    int64_t stall_at; // end of patience with the broker
-
-    struct tw_backoff backoff;
-    int64_t connect_at; // offline: when to try; connecting: when to give up
-    int64_t online_since;
-
-    uint64_t members_version;
-    bool members_wanted;
-    int64_t members_at; // next question
-
-    uint64_t published, acknowledged, rejected, connects, no_subscriber;
-};
+#define NEVER TW_FLOW_NEVER
 
 // ---- actions ----
 
-static struct tw_flow_action *add(struct tw_flow_actions *out, enum tw_flow_action_kind kind)
+struct tw_flow_action *tw_flow_add(struct tw_flow_actions *out, enum tw_flow_action_kind kind)
 {
     assert(out->count < TW_FLOW_ACTIONS); // CONNECTED asks for most: seven
     struct tw_flow_action *action = &out->list[out->count++];
@@ -61,71 +20,48 @@ static struct tw_flow_action *add(struct tw_flow_actions *out, enum tw_flow_acti
     return action;
 }
 
-static void raise_alarm(struct tw_flow *flow, enum tw_flow_alarm alarm, int reason,
-                        struct tw_flow_actions *out)
+void tw_flow_alarm(struct tw_flow *flow, enum tw_flow_alarm alarm, int reason, struct tw_flow_actions *out)
 {
-    struct tw_flow_action *action = add(out, TW_FLOW_ALARM);
+    struct tw_flow_action *action = tw_flow_add(out, TW_FLOW_ALARM);
     action->alarm = alarm;
     action->reason = reason;
     flow->alarmed = true;
 }
 
-static void all_is_fine(struct tw_flow *flow, struct tw_flow_actions *out)
+// Two terminals with one id take turns: each is connected half of the time, and nothing is fine. Not every
+// broker says so (Mosquitto 2.0.11 just hangs up).
+static bool is_unsteady(const struct tw_flow *flow)
 {
-    if (flow->alarmed) {
-        (void)add(out, TW_FLOW_FINE);
+    return flow->twin || flow->short_lives >= TW_FLOW_SHORT_LIVES;
+}
+
+void tw_flow_fine(struct tw_flow *flow, struct tw_flow_actions *out)
+{
+    if (is_unsteady(flow)) {
+        tw_flow_alarm(flow, flow->twin ? TW_FLOW_TWIN : TW_FLOW_SHORT_LIVED, 0, out);
+    } else if (flow->alarmed) {
+        (void)tw_flow_add(out, TW_FLOW_FINE);
         flow->alarmed = false;
     }
 }
 
 // ---- the connection ----
 
-static void go_offline(struct tw_flow *flow, int64_t now)
+static void disconnect(struct tw_flow *flow, int64_t now)
 {
     if (flow->state == TW_FLOW_ONLINE && now - flow->online_since >= TW_FLOW_STEADY_MS) {
         flow->backoff.attempts = 0;
+        flow->short_lives = 0;
     }
     flow->state = TW_FLOW_OFFLINE;
+    flow->connect_at = now;
+    flow->retry_at = flow->stall_at = flow->members_at = flow->renew_at = NEVER;
+}
+
+static void go_offline(struct tw_flow *flow, int64_t now)
+{
+    disconnect(flow, now);
     flow->connect_at = now + tw_backoff_next(&flow->backoff);
-    flow->retry_at = flow->stall_at = flow->members_at = NEVER;
-}
-
-// Begins a pass: everything after `through` is to be published (again).
-static void go_back(struct tw_flow *flow, struct tw_flow_actions *out)
-{
-    flow->pass++;
-    flow->next = flow->through + 1;
-    flow->have = flow->through;
-    flow->reading = false;
-    flow->refused = false;
-    flow->retry_at = NEVER;
-    memset(flow->taken, 0, sizeof flow->taken);
-    (void)add(out, TW_FLOW_FLUSH);
-}
-
-// The journal is the authority for the epoch and for what exists in it.
-static void believe(struct tw_flow *flow, const struct tw_flow_journal *journal)
-{
-    if (strcmp(flow->epoch, journal->epoch) != 0) {
-        (void)snprintf(flow->epoch, sizeof flow->epoch, "%s", journal->epoch);
-        flow->through = flow->told = flow->known = 0;
-    }
-    if (journal->through > flow->through) {
-        flow->through = journal->through;
-    }
-    flow->told = journal->through;
-    if (journal->next_sequence > 0 && journal->next_sequence - 1 > flow->known) {
-        flow->known = journal->next_sequence - 1;
-    }
-}
-
-// Forgets an acknowledgement that was ahead of the journal: what the journal says next holds.
-static void settle_foreign(struct tw_flow *flow)
-{
-    if (flow->foreign) {
-        flow->foreign = false;
-        flow->through = 0;
-    }
 }
 
 static void offline_tick(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
@@ -135,7 +71,7 @@ static void offline_tick(struct tw_flow *flow, int64_t now, const struct tw_flow
     if (now >= flow->connect_at) {
         flow->state = TW_FLOW_CONNECTING;
         flow->connect_at = now + TW_FLOW_CONNECT_MS;
-        (void)add(out, TW_FLOW_CONNECT);
+        (void)tw_flow_add(out, TW_FLOW_CONNECT);
     }
 }
 
@@ -144,8 +80,8 @@ static void connecting_tick(struct tw_flow *flow, int64_t now, const struct tw_f
 {
     (void)event;
     if (now >= flow->connect_at) {
-        (void)add(out, TW_FLOW_DISCONNECT);
-        raise_alarm(flow, TW_FLOW_SILENT, 0, out);
+        (void)tw_flow_add(out, TW_FLOW_DISCONNECT);
+        tw_flow_alarm(flow, TW_FLOW_SILENT, 0, out);
         go_offline(flow, now);
     }
 }
@@ -153,10 +89,23 @@ static void connecting_tick(struct tw_flow *flow, int64_t now, const struct tw_f
 static void lost(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
                  struct tw_flow_actions *out)
 {
-    (void)event;
-    (void)out;
-    go_offline(flow, now);
+    bool online = flow->state == TW_FLOW_ONLINE;
+    // After a refusal it is no wonder: some hang up then (Mosquitto 2.0.11).
+    bool wonder = online && event->reason == 0 && !flow->refused && !flow->probing;
+    if (online && event->reason != 0 && tw_reason_of_publish(event->reason) == TW_REASON_ROW) {
+        tw_flow_end_refused(flow, event->reason, out);
+    }
+    disconnect(flow, now);
+    if (event->reason != 0 && tw_reason_find(event->reason)->end == TW_REASON_LATER) {
+        tw_backoff_exhaust(&flow->backoff);
+    }
+    flow->connect_at = now + tw_backoff_next(&flow->backoff);
+    flow->twin = flow->twin || event->reason == TW_REASON_TAKEN_OVER;
+    flow->short_lives += wonder && now - flow->online_since < TW_FLOW_STEADY_MS;
     flow->alarmed = true; // the shell holds the sentence
+    if (wonder && is_unsteady(flow)) {
+        tw_flow_fine(flow, out);
+    }
 }
 
 static void connected(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
@@ -168,39 +117,33 @@ static void connected(struct tw_flow *flow, int64_t now, const struct tw_flow_ev
     flow->connects++;
     flow->window = most < TW_FLOW_WINDOW ? most : TW_FLOW_WINDOW;
     flow->inflight = 0;
-    flow->probing = false;
     flow->stall_at = NEVER;
-    settle_foreign(flow);
-    believe(flow, &event->journal);
-    all_is_fine(flow, out);
-    (void)add(out, TW_FLOW_PUBLISH_STATE);
-    add(out, TW_FLOW_ASK_MEMBERS)->from = flow->members_version;
+    tw_flow_settle_foreign(flow);
+    tw_flow_believe(flow, &event->journal);
+    flow->probing = flow->suspect > flow->through;
+    tw_flow_fine(flow, out);
+    (void)tw_flow_add(out, TW_FLOW_PUBLISH_STATE);
+    tw_flow_add(out, TW_FLOW_ASK_MEMBERS)->from = flow->members_version;
     flow->members_at = flow->members_wanted ? now + TW_FLOW_MEMBERS_MS : NEVER;
-    go_back(flow, out);
+    tw_flow_go_back(flow, out);
 }
 
-// ---- the window ----
-
-static uint64_t open_count(const struct tw_flow *flow)
+// What is not urgent: each has its own time.
+static void online_chores(struct tw_flow *flow, int64_t now, struct tw_flow_actions *out)
 {
-    return flow->next - 1 - flow->through;
-}
-
-static void progress(struct tw_flow *flow, int64_t now, uint64_t through, struct tw_flow_actions *out)
-{
-    flow->acknowledged += through - flow->through;
-    flow->through = through;
-    if (flow->next <= through) { // acknowledged before it was published again
-        flow->next = through + 1;
+    if (flow->telling != NEVER && now - flow->telling >= TW_FLOW_PATIENCE_MS) {
+        flow->telling = NEVER; // the journal failed, its own status says why: tell it again
+        flow->told = 0;
     }
-    if (flow->have < through) {
-        flow->have = through;
-        flow->reading = false;
-        (void)add(out, TW_FLOW_FLUSH);
+    if (now >= flow->members_at) {
+        tw_flow_add(out, TW_FLOW_ASK_MEMBERS)->from = flow->members_version;
+        flow->members_at = flow->members_wanted ? now + TW_FLOW_MEMBERS_MS : NEVER;
     }
-    flow->probing = false;
-    flow->retry_at = open_count(flow) > 0 ? now + TW_FLOW_PATIENCE_MS : NEVER;
-    all_is_fine(flow, out);
+    if (is_unsteady(flow) && now - flow->online_since >= TW_FLOW_STEADY_MS) {
+        flow->twin = false;
+        flow->short_lives = 0;
+        tw_flow_fine(flow, out);
+    }
 }
 
 static void online_tick(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
@@ -208,146 +151,39 @@ static void online_tick(struct tw_flow *flow, int64_t now, const struct tw_flow_
 {
     (void)event;
     if (now >= flow->stall_at) {
-        (void)add(out, TW_FLOW_DISCONNECT);
-        raise_alarm(flow, TW_FLOW_STALLED, 0, out);
+        (void)tw_flow_add(out, TW_FLOW_DISCONNECT);
+        tw_flow_alarm(flow, TW_FLOW_STALLED, 0, out);
         go_offline(flow, now);
+        return;
+    }
+    if (now >= flow->renew_at) {
+        (void)tw_flow_add(out, TW_FLOW_LEAVE);
+        disconnect(flow, now);
         return;
     }
     if (now >= flow->retry_at) {
         if (!flow->refused) { // a refusal has raised its own alarm
-            raise_alarm(flow, TW_FLOW_NO_ACK, 0, out);
+            tw_flow_alarm(flow, TW_FLOW_NO_ACK, 0, out);
         }
-        flow->probing = flow->refused;
+        flow->probing = flow->refused || flow->suspect > flow->through;
         if (flow->mode == TW_ACK_CENTRAL) {
-            (void)add(out, TW_FLOW_PUBLISH_STATE); // a centre that lost its own learns where to go on
+            (void)tw_flow_add(out, TW_FLOW_PUBLISH_STATE); // a centre that lost its own learns where to go on
         }
-        go_back(flow, out);
+        tw_flow_go_back(flow, out);
     }
-    if (flow->telling != NEVER && now - flow->telling >= TW_FLOW_PATIENCE_MS) {
-        flow->telling = NEVER; // the journal failed, its own status says why: tell it again
-        flow->told = 0;
-    }
-    if (now >= flow->members_at) {
-        add(out, TW_FLOW_ASK_MEMBERS)->from = flow->members_version;
-        flow->members_at = flow->members_wanted ? now + TW_FLOW_MEMBERS_MS : NEVER;
-    }
+    online_chores(flow, now, out);
 }
 
-static void rows(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
-                 struct tw_flow_actions *out)
+// All terminals of a store may get their certificates in the same minute: each waits for its own moment.
+static void renewed(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
+                    struct tw_flow_actions *out)
 {
-    (void)now;
     (void)out;
-    // What answers a question that was withdrawn, or comes from an epoch that is over, is dropped.
-    if (!flow->reading || event->rows.question != flow->question ||
-        strcmp(event->rows.epoch, flow->epoch) != 0 || event->rows.last <= flow->have) {
-        return;
-    }
-    flow->reading = false;
-    flow->have = event->rows.last;
-    flow->known = flow->have > flow->known ? flow->have : flow->known;
-}
-
-// Broker mode: `through` follows the PUBACKs of this pass as far as they are contiguous.
-static void broker_took(struct tw_flow *flow, int64_t now, uint64_t sequence, struct tw_flow_actions *out)
-{
-    if (sequence <= flow->through || sequence >= flow->next) {
-        return;
-    }
-    flow->taken[sequence % TW_FLOW_WINDOW] = true;
-    uint64_t through = flow->through;
-    while (through + 1 < flow->next && flow->taken[(through + 1) % TW_FLOW_WINDOW]) {
-        through++;
-        flow->taken[through % TW_FLOW_WINDOW] = false;
-    }
-    if (through > flow->through) {
-        progress(flow, now, through, out);
-    }
-}
-
-static void puback_refused(struct tw_flow *flow, int64_t now, int reason, struct tw_flow_actions *out)
-{
-    flow->no_subscriber += reason == NO_MATCHING_SUBSCRIBERS;
-    if (!flow->refused) {
-        flow->refused = true;
-        flow->retry_at = now + TW_FLOW_PATIENCE_MS;
-        raise_alarm(flow, reason == NO_MATCHING_SUBSCRIBERS ? TW_FLOW_NO_SUBSCRIBER : TW_FLOW_REFUSED, reason,
-                    out);
-    }
-}
-
-static void puback(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
-                   struct tw_flow_actions *out)
-{
-    flow->inflight -= flow->inflight > 0;
-    flow->stall_at = flow->inflight > 0 ? now + TW_FLOW_STALL_MS : NEVER;
-    if (event->puback.pass != flow->pass) {
-        return; // of an earlier pass: what follows it is on its way again
-    }
-    if (event->puback.reason == NO_MATCHING_SUBSCRIBERS || event->puback.reason >= FIRST_ERROR) {
-        if (event->puback.sequence > flow->through) {
-            puback_refused(flow, now, event->puback.reason, out);
-        }
-        return;
-    }
-    flow->probing = false;
-    if (flow->mode == TW_ACK_BROKER && !flow->refused) {
-        broker_took(flow, now, event->puback.sequence, out);
-    }
-}
-
-static void ack(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
-                struct tw_flow_actions *out)
-{
-    if (flow->mode == TW_ACK_BROKER || strcmp(event->ack.epoch, flow->epoch) != 0) {
-        return;
-    }
-    if (event->ack.through > flow->through) {
-        flow->has_head = event->ack.head != NULL;
-        memcpy(flow->head, event->ack.head != NULL ? event->ack.head : flow->head, sizeof flow->head);
-    }
-    if (event->ack.through > flow->known) { // P4: a restored disk image; the journal decides
-        flow->foreign = true;
-        flow->through = event->ack.through;
-        flow->retry_at = NEVER;
-        return;
-    }
-    if (event->ack.through > flow->through) {
-        progress(flow, now, event->ack.through, out);
-    }
-    if (flow->refused) { // the centre lives: no need to wait for the pace
-        all_is_fine(flow, out);
-        go_back(flow, out);
-    }
-}
-
-static void reject(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
-                   struct tw_flow_actions *out)
-{
-    (void)now;
-    if (flow->mode == TW_ACK_BROKER || strcmp(event->ack.epoch, flow->epoch) != 0 ||
-        event->ack.through == 0 || event->ack.through > flow->known) {
-        return;
-    }
-    flow->rejected++;
-    add(out, TW_FLOW_REJECT_ROW)->from = event->ack.through;
-}
-
-static void journal_settled(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
-                            struct tw_flow_actions *out)
-{
-    bool other = strcmp(event->journal.epoch, flow->epoch) != 0;
-    if (!other && !flow->foreign && event->journal.through < flow->told) {
-        flow->telling = now; // it did not take it: again when patience ends
-        return;
-    }
-    bool anew = other || flow->foreign;
-    flow->telling = NEVER;
-    settle_foreign(flow);
-    believe(flow, &event->journal);
-    if (anew && flow->state == TW_FLOW_ONLINE) {
-        go_back(flow, out);
-        (void)add(out, TW_FLOW_PUBLISH_STATE);
+    if (!event->renewed) {
+        flow->renew_at = NEVER;
+    } else if (flow->renew_at == NEVER) {
+        int64_t most = event->renew_ms > 0 ? event->renew_ms : TW_FLOW_RENEW_MS;
+        flow->renew_at = now + tw_backoff_draw(&flow->backoff, most);
     }
 }
 
@@ -361,90 +197,42 @@ static void members(struct tw_flow *flow, int64_t now, const struct tw_flow_even
         return;
     }
     if (begins) {
-        add(out, TW_FLOW_ASK_MEMBERS)->from = flow->members_version;
+        tw_flow_add(out, TW_FLOW_ASK_MEMBERS)->from = flow->members_version;
         flow->members_at = now + TW_FLOW_MEMBERS_MS;
     } else if (!event->members.wanted) {
         flow->members_at = NEVER;
     }
 }
 
-// ---- what follows from the state after every event ----
-
-static void publish_more(struct tw_flow *flow, int64_t now, struct tw_flow_actions *out)
-{
-    uint64_t most = flow->probing ? 1 : flow->window;
-    uint64_t open = open_count(flow);
-    uint64_t room = open < most ? most - open : 0;
-    uint64_t air = flow->inflight < flow->window ? flow->window - flow->inflight : 0;
-    uint64_t ready = flow->have + 1 - flow->next;
-    uint64_t count = room < air ? room : air;
-    count = count < ready ? count : ready;
-    if (count == 0 || flow->refused) {
-        return;
-    }
-    struct tw_flow_action *action = add(out, TW_FLOW_PUBLISH);
-    action->from = flow->next;
-    action->through = flow->next + count - 1;
-    action->pass = flow->pass;
-    flow->retry_at = flow->retry_at == NEVER ? now + TW_FLOW_PATIENCE_MS : flow->retry_at;
-    flow->stall_at = flow->inflight == 0 ? now + TW_FLOW_STALL_MS : flow->stall_at;
-    flow->next += count;
-    flow->inflight += (unsigned)count;
-    flow->published += count;
-}
-
-// Half a window is kept ready, so that the journal reads while the line works.
-static void read_more(struct tw_flow *flow, struct tw_flow_actions *out)
-{
-    if (flow->reading || flow->refused || flow->have + 1 - flow->next > flow->window / 2) {
-        return;
-    }
-    flow->reading = true;
-    flow->question++;
-    struct tw_flow_action *action = add(out, TW_FLOW_READ);
-    action->question = flow->question;
-    action->from = flow->have + 1;
-    action->count = flow->window;
-}
-
-// One at a time: while the journal commits one, the next grows.
-static void tell_journal(struct tw_flow *flow, int64_t now, struct tw_flow_actions *out)
-{
-    if (flow->through > flow->told && flow->telling == NEVER) {
-        flow->told = flow->through;
-        flow->telling = now;
-        struct tw_flow_action *action = add(out, TW_FLOW_ACKNOWLEDGE);
-        action->through = flow->through;
-        action->head = flow->has_head ? flow->head : NULL;
-    }
-}
-
-typedef void handler(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
-                     struct tw_flow_actions *out);
-
-// NULL: of no meaning in this state. A ROWS or PUBACK of a connection that is gone is one of those.
-static handler *const table[TW_FLOW_STATES][TW_FLOW_INPUTS] = {
-    //                 TICK             CONNECTED  DISCONN. ROWS  PUBACK  ACK   REJECT  JOURNAL MEMBERS
-    [TW_FLOW_OFFLINE] = {offline_tick, NULL, NULL, NULL, NULL, NULL, NULL, journal_settled, members},
-    [TW_FLOW_CONNECTING] = {connecting_tick, connected, lost, NULL, NULL, NULL, NULL, journal_settled,
-                            members},
-    [TW_FLOW_ONLINE] = {online_tick, NULL, lost, rows, puback, ack, reject, journal_settled, members},
+// NULL: of no meaning in this state. A ROWS or PUBACK of a connection that is gone is one of those, and
+// new certificate files are read by the next CONNECT anyway.
+static tw_flow_handler *const table[TW_FLOW_INPUTS][TW_FLOW_STATES] = {
+    // clang-format off
+    //                       OFFLINE                  CONNECTING               ONLINE
+    [TW_FLOW_TICK]         = {offline_tick,            connecting_tick,         online_tick},
+    [TW_FLOW_CONNECTED]    = {NULL,                    connected,               NULL},
+    [TW_FLOW_DISCONNECTED] = {NULL,                    lost,                    lost},
+    [TW_FLOW_ROWS]         = {NULL,                    NULL,                    tw_flow_rows},
+    [TW_FLOW_PUBACK]       = {NULL,                    NULL,                    tw_flow_puback},
+    [TW_FLOW_ACK]          = {NULL,                    NULL,                    tw_flow_ack},
+    [TW_FLOW_REJECT]       = {NULL,                    NULL,                    tw_flow_reject},
+    [TW_FLOW_JOURNAL]      = {tw_flow_journal_settled, tw_flow_journal_settled, tw_flow_journal_settled},
+    [TW_FLOW_MEMBERS]      = {members,                 members,                 members},
+    [TW_FLOW_RENEWED]      = {NULL,                    NULL,                    renewed},
+    [TW_FLOW_RESYNC]       = {NULL,                    NULL,                    tw_flow_resync},
+    // clang-format on
 };
 
 void tw_flow_step(struct tw_flow *flow, int64_t now_ms, const struct tw_flow_event *event,
                   struct tw_flow_actions *out)
 {
     out->count = 0;
-    handler *handle = table[flow->state][event->kind];
+    tw_flow_handler *handle = table[event->kind][flow->state];
     if (handle != NULL) {
         handle(flow, now_ms, event, out);
     }
     if (flow->state == TW_FLOW_ONLINE) {
-        tell_journal(flow, now_ms, out);
-        if (!flow->foreign) {
-            read_more(flow, out);
-            publish_more(flow, now_ms, out);
-        }
+        tw_flow_work(flow, now_ms, out);
     }
 }
 
@@ -455,6 +243,9 @@ int64_t tw_flow_deadline(const struct tw_flow *flow)
     }
     int64_t at = flow->retry_at < flow->stall_at ? flow->retry_at : flow->stall_at;
     at = flow->members_at < at ? flow->members_at : at;
+    at = flow->renew_at < at ? flow->renew_at : at;
+    int64_t steady = is_unsteady(flow) ? flow->online_since + TW_FLOW_STEADY_MS : NEVER;
+    at = steady < at ? steady : at;
     int64_t told = flow->telling == NEVER ? NEVER : flow->telling + TW_FLOW_PATIENCE_MS;
     return told < at ? told : at;
 }
@@ -467,9 +258,9 @@ struct tw_flow *tw_flow_new(enum tw_ack_mode mode, uint64_t seed, const struct t
     }
     flow->mode = mode;
     flow->backoff = (struct tw_backoff){TW_FLOW_BACKOFF_MIN_MS, TW_FLOW_BACKOFF_MAX_MS, seed, 0};
-    flow->telling = flow->retry_at = flow->stall_at = flow->members_at = NEVER;
+    flow->telling = flow->retry_at = flow->stall_at = flow->members_at = flow->renew_at = NEVER;
     flow->connect_at = 0; // at once
-    believe(flow, journal);
+    tw_flow_believe(flow, journal);
     flow->next = flow->through + 1;
     flow->have = flow->through;
     return flow;
@@ -489,12 +280,13 @@ void tw_flow_view(const struct tw_flow *flow, struct tw_flow_view *out)
         .through = flow->through,
         .next = flow->next,
         .window = online ? flow->window : 0,
-        .open = online && !flow->foreign ? (unsigned)open_count(flow) : 0,
+        .open = online && !flow->foreign ? (unsigned)tw_flow_open_count(flow) : 0,
         .question = online && flow->reading ? flow->question : 0,
         .published = flow->published,
         .acknowledged = flow->acknowledged,
         .rejected = flow->rejected,
         .reconnects = flow->connects > 0 ? flow->connects - 1 : 0,
         .no_subscriber = flow->no_subscriber,
+        .renewing = flow->renew_at != NEVER,
     };
 }

@@ -98,6 +98,16 @@ void tw_inbox_members(struct tw_inbox *inbox, uint64_t version, bool wanted)
     (void)eventfd_write(inbox->fd, 1);
 }
 
+void tw_inbox_resync(struct tw_inbox *inbox, uint64_t from)
+{
+    (void)pthread_mutex_lock(&inbox->lock);
+    if (inbox->mail.resync == 0 || from < inbox->mail.resync) {
+        inbox->mail.resync = from;
+    }
+    (void)pthread_mutex_unlock(&inbox->lock);
+    (void)eventfd_write(inbox->fd, 1);
+}
+
 void *tw_inbox_question(struct tw_inbox *inbox, unsigned question)
 {
     struct question *slot = &inbox->questions[question % TW_INBOX_QUESTIONS];

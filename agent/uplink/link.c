@@ -3,42 +3,15 @@
 
 #include <inttypes.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/uplink/flow.h"
-#include "agent/uplink/mqtt.h"
-#include "agent/uplink/shelf.h"
-#include "agent/uplink/why.h"
+#include "agent/uplink/link_state.h"
 #include "agent/uplink/word.h"
 
-#define READ_AGAIN_MS 250 // a journal too busy for a question is asked again after
-
-struct tw_link {
-    struct tw_uplink_options options;
-    struct tw_inbox *inbox;
-    struct tw_flow *flow;
-    struct tw_shelf shelf;
-    struct tw_mqtt_options mqtt_options;
-    struct tw_mqtt *mqtt; // NULL: none
-    bool doomed;          // to be closed once out of its callbacks
-    bool broken;          // a publish failed: the next run will say why
-    bool refused;         // a publish was refused: Mosquitto 2.0.11 hangs up after it, which says less
-    bool more;            // the connection wants another turn without waiting
-    unsigned receive_maximum;
-    struct tw_flow_action unread; // a READ the journal had no room for; count 0: none
-    const char *reason;           // of the reject being looked at
-    char files[3][512];
-    char client_id[128];
-    char why[sizeof((struct tw_uplink_status *)NULL)->why];
-    char prefix[160], store_prefix[128]; // of the topics
-    char will_topic[192];
-    pthread_mutex_t lock; // of the status
-    struct tw_uplink_status status;
-};
-
-static void step(struct tw_link *link, const struct tw_flow_event *event);
+#define READ_AGAIN_MS 250   // a journal too busy for a question is asked again after
+#define LOOK_MS       10000 // between two looks at the certificate files
+#define LEAVE_MS      500   // for a farewell before new ones are taken up
 
 // ---- status ----
 
@@ -47,7 +20,12 @@ static int64_t now_ms(const struct tw_link *link)
     return link->options.clock->monotonic_ms(link->options.clock);
 }
 
-static void say(struct tw_link *link, const char *why)
+static int64_t look_ms(const struct tw_link *link)
+{
+    return link->options.look_ms > 0 ? link->options.look_ms : LOOK_MS;
+}
+
+void tw_link_say(struct tw_link *link, const char *why)
 {
     (void)snprintf(link->why, sizeof link->why, "%.*s", (int)sizeof link->why - 1, why);
 }
@@ -72,7 +50,8 @@ static void note_status(struct tw_link *link)
     status->through = view.through;
     status->window = view.window;
     status->open = view.open;
-    memcpy(status->why, link->why, sizeof status->why);
+    (void)snprintf(status->why, sizeof status->why, "%.*s", (int)sizeof status->why - 1,
+                   link->why[0] != '\0' ? link->why : link->creds.notice);
     (void)pthread_mutex_unlock(&link->lock);
 }
 
@@ -81,6 +60,26 @@ void tw_link_status(struct tw_link *link, struct tw_uplink_status *out)
     (void)pthread_mutex_lock(&link->lock);
     *out = link->status;
     (void)pthread_mutex_unlock(&link->lock);
+}
+
+int64_t tw_link_believed_ms(const struct tw_link *link)
+{
+    const struct tw_clock *clock = link->options.clock;
+    struct tw_journal_stats stats;
+    tw_journal_stats(link->options.journal, &stats);
+    bool vouched = clock->trust(clock) == TW_CLOCK_OK;
+    // By the clock: it may stand at 1970, and then the journal's time must not come back in.
+    return tw_creds_time(clock->wall_ms(clock), vouched, link->by_clock ? 0 : stats.latest_ms);
+}
+
+// The journal as it is now, in particular its epoch.
+static void tell_of_journal(struct tw_link *link, enum tw_flow_input kind)
+{
+    struct tw_journal_stats stats;
+    tw_journal_stats(link->options.journal, &stats);
+    tw_link_step(link, &(struct tw_flow_event){.kind = kind,
+                                               .receive_maximum = link->receive_maximum,
+                                               .journal = {stats.epoch, stats.through, stats.next_sequence}});
 }
 
 // ---- the connection's hooks ----
@@ -103,18 +102,16 @@ static void on_ready(void *ctx, unsigned receive_maximum)
 static void on_subscribed(void *ctx, bool granted)
 {
     struct tw_link *link = ctx;
-    struct tw_journal_stats stats;
     if (!granted) {
-        say(link,
+        tw_link_say(
+            link,
             "the broker does not allow this terminal to subscribe to its ack, reject and members topics; "
             "check its access list");
         link->doomed = true;
         return;
     }
-    tw_journal_stats(link->options.journal, &stats);
-    step(link, &(struct tw_flow_event){.kind = TW_FLOW_CONNECTED,
-                                       .receive_maximum = link->receive_maximum,
-                                       .journal = {stats.epoch, stats.through, stats.next_sequence}});
+    link->look_at = now_ms(link) + look_ms(link);
+    tell_of_journal(link, TW_FLOW_CONNECTED);
 }
 
 static void on_puback(void *ctx, int mid, int reason)
@@ -123,10 +120,11 @@ static void on_puback(void *ctx, int mid, int reason)
     struct tw_open_publish open;
     link->refused = link->refused || reason >= 0x80;
     if (tw_shelf_closed(&link->shelf, mid, &open)) {
-        step(link,
-             &(struct tw_flow_event){.kind = TW_FLOW_PUBACK, .puback = {open.sequence, open.pass, reason}});
+        tw_link_step(link, &(struct tw_flow_event){.kind = TW_FLOW_PUBACK,
+                                                   .puback = {open.sequence, open.pass, reason}});
     } else if (reason >= 0x80) {
-        say(link, "the broker refuses this terminal's state and questions; check the certificate's name and "
+        tw_link_say(
+            link, "the broker refuses this terminal's state and questions; check the certificate's name and "
                   "the broker's access list");
     }
 }
@@ -137,8 +135,8 @@ static void on_word(struct tw_link *link, struct tw_slice payload, bool is_ack)
     if (tw_word_read(payload, is_ack, &word)) {
         const uint8_t *head = word.has_head ? word.head : NULL;
         link->reason = word.reason;
-        step(link, &(struct tw_flow_event){.kind = is_ack ? TW_FLOW_ACK : TW_FLOW_REJECT,
-                                           .ack = {word.epoch, word.number, head}});
+        tw_link_step(link, &(struct tw_flow_event){.kind = is_ack ? TW_FLOW_ACK : TW_FLOW_REJECT,
+                                                   .ack = {word.epoch, word.number, head}});
         link->reason = NULL;
         tw_word_free(&word);
     }
@@ -157,161 +155,26 @@ static void on_message(void *ctx, const char *topic, struct tw_slice payload)
     }
 }
 
-// ---- actions ----
-
-static void act_connect(struct tw_link *link)
-{
-    static const struct tw_mqtt_hooks hooks = {on_ready, on_subscribed, on_puback, on_message};
-    struct tw_error_text err = {""};
-    if (tw_mqtt_open(&link->mqtt_options, &hooks, link, &link->mqtt, &err) != TW_OK &&
-        !tw_inbox_stopped(link->inbox)) {
-        say(link, err.text);
-        step(link, &(struct tw_flow_event){.kind = TW_FLOW_DISCONNECTED});
-    }
-}
-
-// A failure is explained by the next tw_mqtt_run.
-static int publish(struct tw_link *link, const char *topic, struct tw_slice payload, bool retain,
-                   const char *content_type, int *mid)
-{
-    char full[224];
-    (void)snprintf(full, sizeof full, "%s%s", link->prefix, topic);
-    struct tw_mqtt_message message = {full, payload, retain, content_type};
-    int rc = link->mqtt != NULL ? tw_mqtt_publish(link->mqtt, &message, mid) : TW_ERR_CLOSED;
-    link->broken = link->broken || (rc != TW_OK && rc != TW_ERR_TOO_LARGE);
-    return rc;
-}
-
-static void publish_text(struct tw_link *link, const char *topic, const char *text, bool retain)
-{
-    int mid;
-    (void)publish(link, topic, tw_slice_of(text), retain, NULL, &mid);
-}
-
-static void act_publish_state(struct tw_link *link)
-{
-    struct tw_journal_stats stats;
-    char text[TW_WORD_STATE_BYTES];
-    tw_journal_stats(link->options.journal, &stats);
-    tw_word_state(&stats, text);
-    publish_text(link, "state", text, true);
-}
-
-static void act_ask_members(struct tw_link *link, uint64_t since)
-{
-    char text[48];
-    (void)snprintf(text, sizeof text, "{\"since\":%" PRIu64 "}", since);
-    publish_text(link, "req/members", text, false);
-}
-
-static void act_read(struct tw_link *link, const struct tw_flow_action *action)
-{
-    void *question = tw_inbox_question(link->inbox, action->question);
-    int rc = tw_journal_read(link->options.journal, action->from, action->count, tw_inbox_on_rows, question);
-    link->unread = rc == TW_OK ? (struct tw_flow_action){0} : *action;
-}
-
-// The answer to one row of a PUBLISH that needs no broker: a dead letter is settled already, an event
-// that the broker would never take is refused (MQTT 5 section 3.4.2.1 has no code for it; 0x95 is
-// section 2.4's "packet too large").
-static void answer_self(struct tw_link *link, uint64_t sequence, unsigned pass, int reason)
-{
-    step(link, &(struct tw_flow_event){.kind = TW_FLOW_PUBACK, .puback = {sequence, pass, reason}});
-}
-
-static void act_publish(struct tw_link *link, const struct tw_flow_action *action)
-{
-    bool many = action->through > action->from;
-    if (many) {
-        tw_mqtt_cork(link->mqtt, true);
-    }
-    for (uint64_t sequence = action->from; sequence <= action->through && !link->broken; sequence++) {
-        const struct tw_journal_payload *row = tw_shelf_row(&link->shelf, sequence);
-        char topic[48];
-        int mid = 0;
-        if (row == NULL) {
-            answer_self(link, sequence, action->pass, 0);
-            continue;
-        }
-        (void)snprintf(topic, sizeof topic, "evt/%s", row->family);
-        int rc = publish(link, topic, row->bytes, false, "application/cloudevents+json", &mid);
-        if (rc == TW_ERR_TOO_LARGE) {
-            answer_self(link, sequence, action->pass, 0x95);
-        } else if (rc == TW_OK) {
-            tw_shelf_opened(&link->shelf, mid, sequence, action->pass);
-        }
-    }
-    if (many && link->mqtt != NULL) {
-        tw_mqtt_cork(link->mqtt, false);
-    }
-}
-
-static void act_acknowledge(struct tw_link *link, const struct tw_flow_action *action)
-{
-    struct tw_flow_view view;
-    tw_flow_view(link->flow, &view);
-    // One it has no room for is told again by the flow.
-    (void)!tw_journal_acknowledge_hash(link->options.journal, view.epoch, action->through, action->head,
-                                       tw_inbox_on_settled, link->inbox);
-}
-
-static void act_reject(struct tw_link *link, uint64_t sequence)
-{
-    struct tw_flow_view view;
-    tw_flow_view(link->flow, &view);
-    if (tw_journal_reject(link->options.journal, view.epoch, sequence, link->reason) != TW_OK) {
-        say(link,
-            "the journal did not take a reject of the centre; it stays queued until the centre repeats it");
-    }
-}
-
-static void act(struct tw_link *link, const struct tw_flow_action *action)
-{
-    struct tw_error_text err;
-    switch (action->kind) {
-    case TW_FLOW_CONNECT:
-        act_connect(link);
-        break;
-    case TW_FLOW_DISCONNECT:
-        link->doomed = true;
-        break;
-    case TW_FLOW_PUBLISH_STATE:
-        act_publish_state(link);
-        break;
-    case TW_FLOW_FLUSH:
-        tw_shelf_flush(&link->shelf);
-        break;
-    case TW_FLOW_READ:
-        act_read(link, action);
-        break;
-    case TW_FLOW_PUBLISH:
-        act_publish(link, action);
-        break;
-    case TW_FLOW_ACKNOWLEDGE:
-        act_acknowledge(link, action);
-        break;
-    case TW_FLOW_REJECT_ROW:
-        act_reject(link, action->from);
-        break;
-    case TW_FLOW_ASK_MEMBERS:
-        act_ask_members(link, action->from);
-        break;
-    case TW_FLOW_ALARM:
-        tw_why_alarm(action, link->prefix, &err);
-        say(link, err.text);
-        break;
-    case TW_FLOW_FINE:
-        say(link, "");
-        break;
-    }
-}
+const struct tw_mqtt_hooks tw_link_hooks = {on_ready, on_subscribed, on_puback, on_message};
 
 static void step(struct tw_link *link, const struct tw_flow_event *event)
 {
     struct tw_flow_actions out;
     tw_flow_step(link->flow, now_ms(link), event, &out);
     for (size_t i = 0; i < out.count; i++) {
-        act(link, &out.list[i]);
+        tw_link_act(link, &out.list[i]);
+    }
+}
+
+void tw_link_step(struct tw_link *link, const struct tw_flow_event *event)
+{
+    step(link, event);
+    while (link->answer_count > 0) {
+        struct tw_own_answer first = link->answers[0];
+        link->answer_count--;
+        memmove(&link->answers[0], &link->answers[1], link->answer_count * sizeof first);
+        step(link, &(struct tw_flow_event){.kind = TW_FLOW_PUBACK,
+                                           .puback = {first.sequence, first.pass, first.reason}});
     }
 }
 
@@ -319,21 +182,37 @@ static void step(struct tw_link *link, const struct tw_flow_event *event)
 
 static void drop(struct tw_link *link)
 {
-    tw_mqtt_close(link->mqtt, 0);
+    int reason = link->mqtt != NULL ? tw_mqtt_reason(link->mqtt) : 0;
+    tw_mqtt_close(link->mqtt, link->leaving ? LEAVE_MS : 0);
     link->mqtt = NULL;
-    link->doomed = link->broken = link->refused = link->more = false;
+    link->doomed = link->leaving = link->broken = link->refused = link->more = false;
     link->shelf.open_count = 0;
     tw_shelf_flush(&link->shelf);
     // Of no meaning where it was the flow's decision.
-    step(link, &(struct tw_flow_event){.kind = TW_FLOW_DISCONNECTED});
+    tw_link_step(link, &(struct tw_flow_event){.kind = TW_FLOW_DISCONNECTED, .reason = reason});
+}
+
+// The journal opens a new epoch by itself as well: after a damage, a refusal, a resync.
+static void take_foreign_rows(struct tw_link *link, const struct tw_rows *rows, unsigned question)
+{
+    struct tw_flow_view view;
+    tell_of_journal(link, TW_FLOW_JOURNAL);
+    tw_flow_view(link->flow, &view);
+    if (question == view.question) { // not so: asked again
+        tw_link_step(link, &(struct tw_flow_event){.kind = TW_FLOW_ROWS, .rows = {rows->epoch, question, 0}});
+    }
 }
 
 static void take_rows(struct tw_link *link, struct tw_rows *rows, unsigned question)
 {
     struct tw_flow_view view;
     tw_flow_view(link->flow, &view);
-    if (rows->count == 0 || view.state != TW_FLOW_ONLINE || question != view.question ||
-        strcmp(rows->epoch, view.epoch) != 0) {
+    if (rows->count == 0 || view.state != TW_FLOW_ONLINE || question != view.question) {
+        tw_rows_free(rows);
+        return;
+    }
+    if (strcmp(rows->epoch, view.epoch) != 0) {
+        take_foreign_rows(link, rows, question);
         tw_rows_free(rows);
         return;
     }
@@ -341,7 +220,28 @@ static void take_rows(struct tw_link *link, struct tw_rows *rows, unsigned quest
     memcpy(epoch, rows->epoch, sizeof epoch);
     uint64_t last = rows->rows[rows->count - 1].sequence;
     if (tw_shelf_put(&link->shelf, rows)) {
-        step(link, &(struct tw_flow_event){.kind = TW_FLOW_ROWS, .rows = {epoch, question, last}});
+        tw_link_step(link, &(struct tw_flow_event){.kind = TW_FLOW_ROWS, .rows = {epoch, question, last}});
+    }
+}
+
+static void take_resync(struct tw_link *link, uint64_t from)
+{
+    struct tw_flow_view view;
+    enum tw_resync found = TW_RESYNC_READ;
+    tw_flow_view(link->flow, &view);
+    // What was acknowledged a moment ago must be known to the journal, which decides.
+    (void)!tw_journal_acknowledge(link->options.journal, view.epoch, view.through, NULL, NULL);
+    int rc = tw_journal_resync(link->options.journal, from, &found);
+    if (rc != TW_OK) {
+        struct tw_error_text err;
+        (void)tw_fail(&err, rc,
+                      "event %" PRIu64 " was asked for again, which this journal does not know (%s)", from,
+                      tw_err_name(rc));
+        tw_link_say(link, err.text);
+    } else if (found == TW_RESYNC_RENEWED) {
+        tell_of_journal(link, TW_FLOW_JOURNAL);
+    } else {
+        tw_link_step(link, &(struct tw_flow_event){.kind = TW_FLOW_RESYNC, .resync_from = from});
     }
 }
 
@@ -350,24 +250,43 @@ static void take_mail(struct tw_link *link)
     struct tw_letters mail;
     tw_inbox_take(link->inbox, &mail);
     if (mail.settled) {
-        struct tw_journal_stats stats;
-        tw_journal_stats(link->options.journal, &stats);
-        step(link, &(struct tw_flow_event){.kind = TW_FLOW_JOURNAL,
-                                           .journal = {stats.epoch, stats.through, stats.next_sequence}});
+        tell_of_journal(link, TW_FLOW_JOURNAL);
     }
     if (mail.members) {
-        step(link, &(struct tw_flow_event){.kind = TW_FLOW_MEMBERS,
-                                           .members = {mail.members_version, mail.members_wanted}});
+        tw_link_step(link, &(struct tw_flow_event){.kind = TW_FLOW_MEMBERS,
+                                                   .members = {mail.members_version, mail.members_wanted}});
     }
     if (mail.rows != NULL) {
         take_rows(link, mail.rows, mail.question);
     }
+    if (mail.resync != 0) {
+        take_resync(link, mail.resync);
+    }
+}
+
+static void look_at_files(struct tw_link *link)
+{
+    link->look_at = now_ms(link) + look_ms(link);
+    enum tw_creds_news news = tw_creds_look(&link->creds, tw_link_believed_ms(link));
+    if (news != TW_CREDS_SAME) {
+        tw_link_step(link, &(struct tw_flow_event){.kind = TW_FLOW_RENEWED,
+                                                   .renewed = news == TW_CREDS_RENEWED,
+                                                   .renew_ms = link->options.renew_ms});
+    }
+}
+
+static bool is_online(const struct tw_link *link)
+{
+    struct tw_flow_view view;
+    tw_flow_view(link->flow, &view);
+    return view.state == TW_FLOW_ONLINE;
 }
 
 int tw_link_wait(struct tw_link *link, struct pollfd *fd)
 {
     int64_t deadline = tw_flow_deadline(link->flow);
     int64_t now = now_ms(link);
+    deadline = is_online(link) && link->look_at < deadline ? link->look_at : deadline;
     int64_t wait = deadline == INT64_MAX ? INT64_MAX : deadline > now ? deadline - now : 0;
     *fd = (struct pollfd){.fd = -1};
     if (link->mqtt != NULL) {
@@ -395,16 +314,19 @@ void tw_link_turn(struct tw_link *link, short revents)
             (void)tw_fail(&err, 0, "the connection to the broker broke while sending; connecting again");
             link->doomed = true;
         }
-        if (link->doomed && err.text[0] != '\0' && !link->refused) {
-            say(link, err.text);
+        if (link->doomed && err.text[0] != '\0' && (!link->refused || tw_mqtt_reason(link->mqtt) != 0)) {
+            tw_link_say(link, err.text);
         }
     }
     if (!link->doomed && now_ms(link) >= tw_flow_deadline(link->flow)) {
-        step(link, &(struct tw_flow_event){.kind = TW_FLOW_TICK});
+        tw_link_step(link, &(struct tw_flow_event){.kind = TW_FLOW_TICK});
+    }
+    if (!link->doomed && is_online(link) && now_ms(link) >= link->look_at) {
+        look_at_files(link);
     }
     if (link->unread.count > 0 && !link->doomed) {
         struct tw_flow_action again = link->unread;
-        act_read(link, &again);
+        tw_link_act(link, &again);
     }
     if (link->doomed) {
         drop(link);
@@ -417,13 +339,23 @@ void tw_link_leave(struct tw_link *link, int wait_ms)
     struct tw_flow_view view;
     tw_flow_view(link->flow, &view);
     if (link->mqtt != NULL && view.state == TW_FLOW_ONLINE) {
-        publish_text(link, "state", link->mqtt_options.will, true);
+        tw_link_publish_text(link, "state", link->mqtt_options.will, true);
     }
     tw_mqtt_close(link->mqtt, view.state == TW_FLOW_ONLINE ? wait_ms : 0);
     link->mqtt = NULL;
 }
 
 // ---- life ----
+
+// On the port of HTTPS a load balancer has to be told that this is MQTT (RFC 7301; the protocol's name is
+// registered with IANA).
+static const char *alpn_of(const struct tw_uplink_options *options, const struct tw_address *address)
+{
+    if (options->alpn != NULL && options->alpn[0] != '\0') {
+        return options->alpn;
+    }
+    return address->port == 443 ? "mqtt" : NULL;
+}
 
 static void name_things(struct tw_link *link, const struct tw_uplink_options *options)
 {
@@ -433,13 +365,11 @@ static void name_things(struct tw_link *link, const struct tw_uplink_options *op
                    options->store);
     (void)snprintf(link->prefix, sizeof link->prefix, "%s%s/", link->store_prefix, options->terminal);
     (void)snprintf(link->will_topic, sizeof link->will_topic, "%sstate", link->prefix);
-    (void)snprintf(link->files[0], sizeof link->files[0], "%s", options->ca);
-    (void)snprintf(link->files[1], sizeof link->files[1], "%s", options->cert);
-    (void)snprintf(link->files[2], sizeof link->files[2], "%s", options->key);
 }
 
 int tw_link_new(const struct tw_uplink_options *options, const struct tw_address *address,
-                struct tw_inbox *inbox, struct tw_link **out, struct tw_error_text *err)
+                const struct tw_proxy *proxy, struct tw_inbox *inbox, struct tw_link **out,
+                struct tw_error_text *err)
 {
     uint64_t seed = 0;
     struct tw_journal_stats stats;
@@ -459,13 +389,17 @@ int tw_link_new(const struct tw_uplink_options *options, const struct tw_address
     link->inbox = inbox;
     (void)pthread_mutex_init(&link->lock, NULL);
     name_things(link, options);
+    tw_creds_init(&link->creds, options->ca, options->cert, options->key, address->host,
+                  alpn_of(options, address));
+    link->proxy = proxy != NULL ? *proxy : link->proxy;
     link->status.through = stats.through;
     link->status.since_ms = options->clock->monotonic_ms(options->clock);
     link->mqtt_options = (struct tw_mqtt_options){
         .address = *address,
-        .ca = link->files[0],
-        .cert = link->files[1],
-        .key = link->files[2],
+        .ca = link->creds.ca,
+        .cert = link->creds.cert,
+        .key = link->creds.key,
+        .proxy = proxy != NULL ? &link->proxy : NULL,
         .client_id = link->client_id,
         .will_topic = link->will_topic,
         .will = "{\"online\":false,\"version\":\"" TW_VERSION "\"}",
@@ -480,6 +414,8 @@ void tw_link_free(struct tw_link *link)
 {
     if (link != NULL) {
         tw_mqtt_close(link->mqtt, 0);
+        tw_creds_free(&link->creds);
+        explicit_bzero(&link->proxy, sizeof link->proxy);
         tw_shelf_flush(&link->shelf);
         tw_flow_free(link->flow);
         (void)pthread_mutex_destroy(&link->lock);

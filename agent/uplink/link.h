@@ -9,14 +9,17 @@
 #define TW_LINK_H
 
 #include "agent/uplink/inbox.h"
+#include "agent/uplink/proxy.h"
 #include "agent/uplink/reach.h"
 #include "tillwire/uplink.h"
 
 struct tw_link;
 struct pollfd;
 
+// `proxy`: NULL where there is none.
 int TW_MUST_CHECK tw_link_new(const struct tw_uplink_options *options, const struct tw_address *address,
-                              struct tw_inbox *inbox, struct tw_link **out, struct tw_error_text *err);
+                              const struct tw_proxy *proxy, struct tw_inbox *inbox, struct tw_link **out,
+                              struct tw_error_text *err);
 void tw_link_free(struct tw_link *link);
 
 // Fills in what to poll for the connection (fd -1: none) and returns for how long at most, in

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
@@ -31,6 +32,8 @@ struct tw_mqtt {
     const struct tw_mqtt_options *options;
     const struct tw_mqtt_hooks *hooks;
     void *ctx;
+    struct tw_tls *tls;  // the options' or
+    struct tw_tls *own;  // this one's
     struct tw_why why;   // what libmosquitto said, for the sentence at the end
     struct tw_buf heard; // notes not yet told
 };
@@ -73,7 +76,14 @@ static void on_connect(struct mosquitto *mosq, void *obj, int reason, int flags,
     if (reason == 0) {
         (void)mosquitto_property_read_int16(props, MQTT_PROP_RECEIVE_MAXIMUM, &receive_maximum, false);
         take_note(mqtt, &(struct note){.kind = READY, .number = receive_maximum}, "", "");
+        return;
     }
+    char *server = NULL; // MQTT 5 section 4.13: where it wants this terminal instead
+    if (mosquitto_property_read_string(props, MQTT_PROP_SERVER_REFERENCE, &server, false) != NULL) {
+        tw_why_server(&mqtt->why, server);
+        free(server);
+    }
+    errno = 0;
 }
 
 static void on_disconnect(struct mosquitto *mosq, void *obj, int rc, const mosquitto_property *props)
@@ -138,8 +148,10 @@ static int configure(struct tw_mqtt *mqtt)
     rc = rc ? rc : mosquitto_int_option(mosq, MOSQ_OPT_TCP_NODELAY, 1);
     rc = rc ? rc : mosquitto_int_option(mosq, MOSQ_OPT_SEND_MAXIMUM, UINT16_MAX); // the CONNACK lowers it
     rc = rc ? rc : mosquitto_int_option(mosq, MOSQ_OPT_RECEIVE_MAXIMUM, (int)options->receive_maximum);
-    rc = rc ? rc : mosquitto_tls_set(mosq, options->ca, NULL, options->cert, options->key, NULL);
-    rc = rc ? rc : mosquitto_tls_opts_set(mosq, 1, "tlsv1.3", NULL);
+    // With an own context libmosquitto sets the name in the handshake (SNI) and nothing else: no file, no
+    // check of the broker's name (2.0.11, net__init_ssl_ctx). All of that is tls.c's.
+    rc = rc ? rc : mosquitto_int_option(mosq, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+    rc = rc ? rc : mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX, tw_tls_context(mqtt->tls));
     if (rc == 0 && options->will_topic != NULL) {
         rc =
             mosquitto_will_set(mosq, options->will_topic, (int)strlen(options->will), options->will, 1, true);
@@ -155,7 +167,8 @@ static int configure(struct tw_mqtt *mqtt)
 
 static int begin(struct tw_mqtt *mqtt, const char *bind_any)
 {
-    const struct tw_address *address = &mqtt->options->address;
+    const struct tw_proxy *proxy = mqtt->options->proxy; // then the way is open already: tw_tls_tunnel
+    const struct tw_address *address = proxy != NULL ? &proxy->address : &mqtt->options->address;
     mosquitto_property *props = NULL;
     int rc = configure(mqtt);
     rc = rc ? rc : mosquitto_property_add_int32(&props, MQTT_PROP_MAXIMUM_PACKET_SIZE, TW_MQTT_MAX_BYTES);
@@ -166,28 +179,77 @@ static int begin(struct tw_mqtt *mqtt, const char *bind_any)
     return rc;
 }
 
-int tw_mqtt_open(const struct tw_mqtt_options *options, const struct tw_mqtt_hooks *hooks, void *ctx,
-                 struct tw_mqtt **out, struct tw_error_text *err)
+// Whether the broker can be reached. Through a proxy `tunnel` gets the connection, else -1.
+static int reach(const struct tw_mqtt_options *options, const char **bind_any, int *tunnel,
+                 struct tw_error_text *err)
 {
+    *tunnel = -1;
+    return options->proxy != NULL
+               ? tw_proxy_open(options->proxy, &options->address, TW_MQTT_REACH_MS, options->cancel_fd,
+                               bind_any, tunnel, err)
+               : tw_reach(&options->address, TW_MQTT_REACH_MS, options->cancel_fd, bind_any, err);
+}
+
+// The context of the connection: the owner's, or one of its own.
+static int take_tls(struct tw_mqtt *mqtt, struct tw_error_text *err)
+{
+    const struct tw_mqtt_options *options = mqtt->options;
+    mqtt->tls = options->tls;
+    if (mqtt->tls != NULL) {
+        return TW_OK;
+    }
+    int rc = tw_tls_new(&(struct tw_tls_options){.ca = options->ca,
+                                                 .cert = options->cert,
+                                                 .key = options->key,
+                                                 .host = options->address.host,
+                                                 .alpn = options->alpn,
+                                                 .time_ms = (int64_t)time(NULL) * 1000},
+                        &mqtt->own, err);
+    mqtt->tls = mqtt->own;
+    return rc;
+}
+
+static int begin_all(struct tw_mqtt *mqtt, struct tw_error_text *err)
+{
+    const struct tw_mqtt_options *options = mqtt->options;
     const char *bind_any = NULL;
-    int rc = tw_reach(&options->address, TW_MQTT_REACH_MS, options->cancel_fd, &bind_any, err);
+    int tunnel = -1;
+    int rc = take_tls(mqtt, err);
+    rc = rc != TW_OK ? rc : reach(options, &bind_any, &tunnel, err);
     if (rc != TW_OK) {
         return rc;
     }
+    tw_tls_tunnel(mqtt->tls, tunnel, options->address.host);
+    mqtt->mosq = mosquitto_new(options->client_id, true, mqtt);
+    int mosq_rc = mqtt->mosq != NULL ? begin(mqtt, bind_any) : MOSQ_ERR_NOMEM;
+    tw_tls_tunnel(mqtt->tls, -1, "");
+    if (mosq_rc != MOSQ_ERR_SUCCESS) {
+        tw_why_say(&mqtt->why, options, mqtt->tls, mosquitto_strerror(mosq_rc), err);
+        return TW_ERR_IO;
+    }
+    return TW_OK;
+}
+
+int tw_mqtt_open(const struct tw_mqtt_options *options, const struct tw_mqtt_hooks *hooks, void *ctx,
+                 struct tw_mqtt **out, struct tw_error_text *err)
+{
     struct tw_mqtt *mqtt = calloc(1, sizeof *mqtt);
     if (mqtt == NULL) {
         return tw_fail(err, TW_ERR_NOMEM, "cannot connect to the broker: out of memory");
     }
     *mqtt = (struct tw_mqtt){.options = options, .hooks = hooks, .ctx = ctx};
-    mqtt->mosq = mosquitto_new(options->client_id, true, mqtt);
-    int mosq_rc = mqtt->mosq != NULL ? begin(mqtt, bind_any) : MOSQ_ERR_NOMEM;
-    if (mosq_rc != MOSQ_ERR_SUCCESS) {
-        tw_why_say(&mqtt->why, options, mosquitto_strerror(mosq_rc), err);
+    int rc = begin_all(mqtt, err);
+    if (rc != TW_OK) {
         tw_mqtt_close(mqtt, 0);
-        return TW_ERR_IO;
+        return rc;
     }
     *out = mqtt;
     return TW_OK;
+}
+
+int tw_mqtt_reason(const struct tw_mqtt *mqtt)
+{
+    return mqtt->why.reason;
 }
 
 int tw_mqtt_fd(const struct tw_mqtt *mqtt)
@@ -291,7 +353,8 @@ int tw_mqtt_run(struct tw_mqtt *mqtt, short revents, bool *more, struct tw_error
     if (rc == MOSQ_ERR_SUCCESS && mosquitto_socket(mqtt->mosq) >= 0 && !hung_up(mqtt)) {
         return TW_OK;
     }
-    tw_why_say(&mqtt->why, mqtt->options, rc != MOSQ_ERR_SUCCESS ? mosquitto_strerror(rc) : "closed", err);
+    tw_why_say(&mqtt->why, mqtt->options, mqtt->tls,
+               rc != MOSQ_ERR_SUCCESS ? mosquitto_strerror(rc) : "closed", err);
     return TW_ERR_CLOSED;
 }
 
@@ -353,6 +416,7 @@ void tw_mqtt_close(struct tw_mqtt *mqtt, int wait_ms)
     if (mqtt->mosq != NULL) {
         mosquitto_destroy(mqtt->mosq);
     }
+    tw_tls_free(mqtt->own);
     tw_buf_free(&mqtt->heard);
     free(mqtt);
 }

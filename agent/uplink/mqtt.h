@@ -2,8 +2,7 @@
 //
 // One MQTT 5 connection over TLS 1.3 with a client certificate, from its making to its end: the only
 // place where libmosquitto is called. It is never connected again: a new connection is a new object,
-// so that nothing of an old one is resent behind the journal's back and renewed certificate files
-// are read. The owner polls its descriptor.
+// so that nothing of an old one is resent behind the journal's back. The owner polls its descriptor.
 //
 // Threading: one thread. Memory: options and hooks outlive the connection; messages are copied.
 // Time: keep-alive by the system's monotonic clock, in libmosquitto. Errors: a sentence that names
@@ -14,7 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/uplink/proxy.h"
 #include "agent/uplink/reach.h"
+#include "agent/uplink/tls.h"
 #include "tillwire/bytes.h"
 #include "tillwire/err.h"
 
@@ -27,7 +28,10 @@ struct tw_mqtt;
 
 struct tw_mqtt_options {
     struct tw_address address;
-    const char *ca, *cert, *key; // PEM files
+    const char *ca, *cert, *key;  // PEM files
+    struct tw_tls *tls;           // made from them; NULL: made for each connection
+    const char *alpn;             // for that; NULL: none
+    const struct tw_proxy *proxy; // NULL: none
     const char *client_id;
     const char *will_topic; // NULL: no will; retained, QoS 1
     const char *will;
@@ -57,6 +61,8 @@ int TW_MUST_CHECK tw_mqtt_open(const struct tw_mqtt_options *options, const stru
                                void *ctx, struct tw_mqtt **out, struct tw_error_text *err);
 
 int tw_mqtt_fd(const struct tw_mqtt *mqtt);
+// The reason code of a refusing CONNACK or of the broker's DISCONNECT; 0: none came.
+int tw_mqtt_reason(const struct tw_mqtt *mqtt);
 // To be called right before each poll(2); gives the events to wait for.
 short tw_mqtt_prepare(struct tw_mqtt *mqtt);
 

@@ -19,15 +19,41 @@ static int bad_url(const char *url, const char *why, struct tw_error_text *err)
         why);
 }
 
-static int parse_port(const char *url, const char *text, int *out, struct tw_error_text *err)
+static bool parse_port(const char *text, int *out)
 {
     char *end = NULL;
     long port = strtol(text, &end, 10);
     if (*text < '0' || *text > '9' || *end != '\0' || port < 1 || port > 65535) {
-        return bad_url(url, "the port is not a number from 1 to 65535", err);
+        return false;
     }
     *out = (int)port;
-    return TW_OK;
+    return true;
+}
+
+const char *tw_address_read(const char *text, struct tw_address *out)
+{
+    const char *host = text;
+    const char *end = host + strcspn(host, ":/");
+    const char *rest = end;
+    if (*host == '[') {
+        host++;
+        end = strchr(host, ']');
+        if (end == NULL) {
+            return "the bracket of the IPv6 address is not closed";
+        }
+        rest = end + 1;
+    }
+    struct tw_address address = {.port = out->port};
+    if (end == host || (size_t)(end - host) >= sizeof address.host) {
+        return "it names no host";
+    }
+    memcpy(address.host, host, (size_t)(end - host));
+    if (*rest == ':' ? !parse_port(rest + 1, &address.port) : *rest != '\0') {
+        return *rest == ':' ? "the port is not a number from 1 to 65535"
+                            : "there is something after the host";
+    }
+    *out = address;
+    return NULL;
 }
 
 int tw_address_parse(const char *url, struct tw_address *out, struct tw_error_text *err)
@@ -36,29 +62,10 @@ int tw_address_parse(const char *url, struct tw_address *out, struct tw_error_te
     if (strncmp(url, scheme, sizeof scheme - 1) != 0) {
         return bad_url(url, "only mqtts:// (MQTT over TLS) is spoken", err);
     }
-    const char *host = url + sizeof scheme - 1;
-    const char *end = host + strcspn(host, ":/");
-    const char *rest = end;
-    if (*host == '[') {
-        host++;
-        end = strchr(host, ']');
-        if (end == NULL) {
-            return bad_url(url, "the bracket of the IPv6 address is not closed", err);
-        }
-        rest = end + 1;
-    }
     struct tw_address address = {.port = TW_MQTTS_PORT};
-    if (end == host || (size_t)(end - host) >= sizeof address.host) {
-        return bad_url(url, "it names no host", err);
-    }
-    memcpy(address.host, host, (size_t)(end - host));
-    if (*rest == ':') {
-        int rc = parse_port(url, rest + 1, &address.port, err);
-        if (rc != TW_OK) {
-            return rc;
-        }
-    } else if (*rest != '\0') {
-        return bad_url(url, "there is something after the host", err);
+    const char *wrong = tw_address_read(url + sizeof scheme - 1, &address);
+    if (wrong != NULL) {
+        return bad_url(url, wrong, err);
     }
     *out = address;
     return TW_OK;
@@ -93,7 +100,7 @@ static int64_t now_ms(void)
 }
 
 // 0: connected, an errno otherwise; ECANCELED when called off.
-static int try_one(const struct addrinfo *info, int64_t until_ms, int cancel_fd)
+static int try_one(const struct addrinfo *info, int64_t until_ms, int cancel_fd, int *out)
 {
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
@@ -113,7 +120,11 @@ static int try_one(const struct addrinfo *info, int64_t until_ms, int cancel_fd)
             (void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
         }
     }
-    (void)close(fd);
+    if (error == 0) {
+        *out = fd;
+    } else {
+        (void)close(fd);
+    }
     return error;
 }
 
@@ -121,7 +132,7 @@ static const char *reach_advice(int error)
 {
     switch (error) {
     case ECONNREFUSED:
-        return "nothing listens there; check the port, and that the broker runs";
+        return "nothing listens there; check the port, and that it runs";
     case ETIMEDOUT:
         return "no answer; check the network and the firewall";
     default:
@@ -129,24 +140,23 @@ static const char *reach_advice(int error)
     }
 }
 
-int tw_reach(const struct tw_address *address, int limit_ms, int cancel_fd, const char **bind_any,
-             struct tw_error_text *err)
+int tw_reach_open(const char *what, const char *key, const struct tw_address *address, int limit_ms,
+                  int cancel_fd, const char **bind_any, int *fd, struct tw_error_text *err)
 {
     char port[8];
     (void)snprintf(port, sizeof port, "%d", address->port);
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *all = NULL;
     int rc = getaddrinfo(address->host, port, &hints, &all);
     if (rc != 0) {
-        return tw_fail(err, TW_ERR_IO,
-                       "cannot find the broker's host %s: %s; check uplink.url and the name server",
-                       address->host, gai_strerror(rc));
+        return tw_fail(err, TW_ERR_IO, "cannot find %s's host %s: %s; check %s and the name server", what,
+                       address->host, gai_strerror(rc), key);
     }
     int64_t left = limit_ms;
     int error = EADDRNOTAVAIL;
     for (const struct addrinfo *one = all; one != NULL && error != 0 && error != ECANCELED;
          one = one->ai_next) {
         int64_t began = now_ms(); // half of what is left for each, so that one dead address is not the end
-        error = try_one(one, began + (one->ai_next != NULL ? left / 2 : left), cancel_fd);
+        error = try_one(one, began + (one->ai_next != NULL ? left / 2 : left), cancel_fd, fd);
         left -= now_ms() - began;
         *bind_any = error != 0 ? *bind_any : one->ai_family == AF_INET6 ? "::" : "0.0.0.0";
     }
@@ -155,6 +165,17 @@ int tw_reach(const struct tw_address *address, int limit_ms, int cancel_fd, cons
         return TW_ERR_CLOSED;
     }
     return error == 0 ? TW_OK
-                      : tw_fail(err, TW_ERR_IO, "cannot reach the broker %s port %d: %s; %s", address->host,
+                      : tw_fail(err, TW_ERR_IO, "cannot reach %s %s port %d: %s; %s", what, address->host,
                                 address->port, strerror(error), reach_advice(error));
+}
+
+int tw_reach(const struct tw_address *address, int limit_ms, int cancel_fd, const char **bind_any,
+             struct tw_error_text *err)
+{
+    int fd = -1;
+    int rc = tw_reach_open("the broker", "uplink.url", address, limit_ms, cancel_fd, bind_any, &fd, err);
+    if (rc == TW_OK) {
+        (void)close(fd);
+    }
+    return rc;
 }

@@ -23,6 +23,8 @@ struct tw_address {
 // "mqtts://HOST[:PORT]", HOST a name, an IPv4 address or an IPv6 address in brackets (RFC 3986
 // section 3.2.2). TW_ERR_INVALID.
 int TW_MUST_CHECK tw_address_parse(const char *url, struct tw_address *out, struct tw_error_text *err);
+// "HOST[:PORT]" alone, with the port of `out` where it names none. Gives NULL or what is wrong with it.
+const char *tw_address_read(const char *text, struct tw_address *out);
 
 // Whether `path` can be read and looks like PEM (RFC 7468). `what` names it in the text.
 int TW_MUST_CHECK tw_pem_check(const char *what, const char *path, struct tw_error_text *err);
@@ -33,5 +35,11 @@ int TW_MUST_CHECK tw_pem_check(const char *what, const char *path, struct tw_err
 // TW_ERR_CLOSED; otherwise TW_ERR_IO with a sentence.
 int TW_MUST_CHECK tw_reach(const struct tw_address *address, int limit_ms, int cancel_fd,
                            const char **bind_any, struct tw_error_text *err);
+
+// The same for any host; `what` ("the broker") and `key` ("uplink.url") name it in sentences. `fd` gets the
+// connection, non-blocking, the caller's to close.
+int TW_MUST_CHECK tw_reach_open(const char *what, const char *key, const struct tw_address *address,
+                                int limit_ms, int cancel_fd, const char **bind_any, int *fd,
+                                struct tw_error_text *err);
 
 #endif

@@ -26,22 +26,31 @@ void tw_shelf_flush(struct tw_shelf *shelf)
     while (shelf->count > 0) {
         drop_first(shelf);
     }
+    shelf->asked = 0;
 }
 
-const struct tw_journal_payload *tw_shelf_row(struct tw_shelf *shelf, uint64_t sequence)
+enum tw_shelf_found tw_shelf_find(struct tw_shelf *shelf, uint64_t sequence,
+                                  const struct tw_journal_payload **out)
 {
+    if (sequence <= shelf->asked) {
+        return TW_SHELF_ABSENT;
+    }
+    shelf->asked = sequence;
     while (shelf->count > 0) {
         const struct tw_rows *set = shelf->sets[0];
         while (shelf->at < set->count && set->rows[shelf->at].sequence < sequence) {
             shelf->at++;
         }
+        if (shelf->at < set->count && set->rows[shelf->at].sequence == sequence) {
+            *out = &set->rows[shelf->at];
+            return TW_SHELF_ROW;
+        }
         if (shelf->at < set->count) {
-            const struct tw_journal_payload *row = &set->rows[shelf->at];
-            return row->sequence == sequence ? row : NULL;
+            return TW_SHELF_DEAD;
         }
         drop_first(shelf);
     }
-    return NULL;
+    return TW_SHELF_ABSENT;
 }
 
 void tw_shelf_opened(struct tw_shelf *shelf, int mid, uint64_t sequence, unsigned pass)

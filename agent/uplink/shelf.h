@@ -17,7 +17,8 @@
 struct tw_shelf {
     struct tw_rows *sets[TW_SHELF_SETS];
     size_t count;
-    size_t at; // next row of the first set
+    size_t at;      // next row of the first set
+    uint64_t asked; // highest sequence since the last flush
     struct tw_open_publish {
         int mid;
         unsigned pass;
@@ -30,9 +31,15 @@ struct tw_shelf {
 bool tw_shelf_put(struct tw_shelf *shelf, struct tw_rows *rows);
 void tw_shelf_flush(struct tw_shelf *shelf); // rows only
 
-// The row of `sequence`, asked for in rising order; NULL where there is none. Borrowed until the
-// next call.
-const struct tw_journal_payload *tw_shelf_row(struct tw_shelf *shelf, uint64_t sequence);
+enum tw_shelf_found {
+    TW_SHELF_ROW = 0,
+    TW_SHELF_DEAD,   // the journal's answers go on behind it and have no such row: a dead letter
+    TW_SHELF_ABSENT, // nothing is known of it: not read, or not asked for in rising order
+};
+// The row of `sequence`, asked for in rising order. Borrowed until the next call; `out` is set with
+// TW_SHELF_ROW only.
+enum tw_shelf_found tw_shelf_find(struct tw_shelf *shelf, uint64_t sequence,
+                                  const struct tw_journal_payload **out);
 
 void tw_shelf_opened(struct tw_shelf *shelf, int mid, uint64_t sequence, unsigned pass);
 // False: the packet id is none of an event.

@@ -87,10 +87,20 @@ static int check_id(const char *what, const char *text, struct tw_error_text *er
                          what, text);
 }
 
-static int check(const struct tw_uplink_options *options, struct tw_address *address,
+static int check_alpn(const char *alpn, struct tw_error_text *err)
+{
+    return alpn == NULL || strlen(alpn) <= 255
+               ? TW_OK
+               : tw_fail(err, TW_ERR_INVALID, "cannot use uplink.alpn: it is longer than 255 characters");
+}
+
+// `proxy` is left alone where none is configured.
+static int check(const struct tw_uplink_options *options, struct tw_address *address, struct tw_proxy *proxy,
                  struct tw_error_text *err)
 {
     int rc = tw_address_parse(options->url, address, err);
+    rc = rc != TW_OK || options->proxy == NULL ? rc : tw_proxy_parse(options->proxy, proxy, err);
+    rc = rc != TW_OK ? rc : check_alpn(options->alpn, err);
     rc = rc != TW_OK ? rc : check_id("tenant", options->tenant, err);
     rc = rc != TW_OK ? rc : check_id("store", options->store, err);
     rc = rc != TW_OK ? rc : check_id("terminal", options->terminal, err);
@@ -102,18 +112,16 @@ static int check(const struct tw_uplink_options *options, struct tw_address *add
 int tw_uplink_check(const struct tw_uplink_options *options, struct tw_error_text *err)
 {
     struct tw_address address;
-    return check(options, &address, err);
+    struct tw_proxy proxy = {.user = ""};
+    int rc = check(options, &address, &proxy, err);
+    explicit_bzero(&proxy, sizeof proxy);
+    return rc;
 }
 
-int tw_uplink_start(const struct tw_uplink_options *options, struct tw_uplink **out,
-                    struct tw_error_text *err)
+static int begin(const struct tw_uplink_options *options, const struct tw_address *address,
+                 const struct tw_proxy *proxy, struct tw_uplink **out, struct tw_error_text *err)
 {
-    struct tw_address address;
-    int rc = check(options, &address, err);
-    if (rc != TW_OK) {
-        return rc;
-    }
-    rc = tw_mqtt_library_begin(err);
+    int rc = tw_mqtt_library_begin(err);
     if (rc != TW_OK) {
         return rc;
     }
@@ -128,7 +136,7 @@ int tw_uplink_start(const struct tw_uplink_options *options, struct tw_uplink **
     if (rc != TW_OK) {
         (void)tw_fail(err, rc, "cannot start the uplink: %s", tw_err_name(rc));
     } else {
-        rc = tw_link_new(options, &address, uplink->inbox, &uplink->link, err);
+        rc = tw_link_new(options, address, proxy, uplink->inbox, &uplink->link, err);
     }
     rc = rc != TW_OK ? rc : begin_thread(uplink);
     if (rc != TW_OK) {
@@ -137,6 +145,17 @@ int tw_uplink_start(const struct tw_uplink_options *options, struct tw_uplink **
     }
     *out = uplink;
     return TW_OK;
+}
+
+int tw_uplink_start(const struct tw_uplink_options *options, struct tw_uplink **out,
+                    struct tw_error_text *err)
+{
+    struct tw_address address;
+    struct tw_proxy proxy = {.user = ""};
+    int rc = check(options, &address, &proxy, err);
+    rc = rc != TW_OK ? rc : begin(options, &address, options->proxy != NULL ? &proxy : NULL, out, err);
+    explicit_bzero(&proxy, sizeof proxy);
+    return rc;
 }
 
 static void no_rows(void *ctx, struct tw_rows *rows)
@@ -183,6 +202,13 @@ void tw_uplink_stop(struct tw_uplink *uplink)
 void tw_uplink_want_members(struct tw_uplink *uplink, uint64_t version, bool wanted)
 {
     tw_inbox_members(uplink->inbox, version, wanted);
+}
+
+void tw_uplink_resync(struct tw_uplink *uplink, uint64_t from)
+{
+    if (from > 0) {
+        tw_inbox_resync(uplink->inbox, from);
+    }
 }
 
 void tw_uplink_status(struct tw_uplink *uplink, struct tw_uplink_status *out)

@@ -13,20 +13,25 @@
 
 struct tw_flow_action;
 struct tw_mqtt_options;
+struct tw_tls;
 
 struct tw_why {
-    bool answered; // a CONNACK came
-    int reason;    // of the CONNACK or the DISCONNECT; 0: none
-    char log[512]; // the lines so far
-    bool host_mismatch;
+    bool answered;    // a CONNACK came
+    int reason;       // of the CONNACK or the DISCONNECT; 0: none
+    char log[512];    // the lines so far
+    char server[128]; // where the broker wants the terminal instead
 };
 
 // Takes a line of the log of level error.
 void tw_why_note(struct tw_why *why, const char *line);
 
-// Makes the sentence. `rest` is what to say where nothing better is known.
-void tw_why_say(const struct tw_why *why, const struct tw_mqtt_options *options, const char *rest,
-                struct tw_error_text *err);
+// Takes the broker's Server Reference.
+void tw_why_server(struct tw_why *why, const char *server);
+
+// Makes the sentence. `tls` knows of certificates (NULL: nothing); `rest` is what to say where nothing
+// better is known.
+void tw_why_say(const struct tw_why *why, const struct tw_mqtt_options *options, const struct tw_tls *tls,
+                const char *rest, struct tw_error_text *err);
 
 // The sentence of a TW_FLOW_ALARM; `prefix` is the terminal's topic with its last slash.
 void tw_why_alarm(const struct tw_flow_action *action, const char *prefix, struct tw_error_text *err);

@@ -11,6 +11,10 @@
 
 #include <stdint.h>
 
+// Wall time before this is not believed: the first second of the year this release was made in,
+// 2026-01-01T00:00:00Z.
+#define TW_RELEASE_WALL_MS INT64_C(1767225600000)
+
 // How far wall time can be believed; the `clock` attribute of an event.
 enum tw_clock_trust {
     TW_CLOCK_OK = 0,         // the kernel says it is synchronised (adjtimex(2), STA_UNSYNC clear)

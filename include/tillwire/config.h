@@ -37,9 +37,11 @@ struct tw_config {
     struct {
         uint64_t max_bytes;     // of journal.db; default 2 GiB
         uint64_t reserve_bytes; // of the disk to leave free; default 64 MiB
+        const char *key; // file or credential:NAME; NULL: journal.key in state_dir, made at the first start
     } journal;
     struct {
         const char *url, *ca, *cert, *key; // files: absolute
+        const char *proxy, *alpn;          // NULL: none; the port's. The proxy may hold a password
         enum tw_ack_mode ack;
     } uplink;
     struct {

@@ -4,6 +4,7 @@
 //   POST /v1/sales            201 when durable, 200 for a repeat with the same id
 //   POST /v1/scans            201 when the scan identified a member and is durable
 //   POST /v1/members/lookup   tier, points and age
+//   GET  /v1/queue, /v1/queue/dead; POST /v1/queue/retry, /v1/queue/resync: on the socket only
 //   GET  /v1/status /v1/events (server-sent events) /metrics /healthz
 // Errors are RFC 9457 problem details that name the field and never quote a value. Requests from
 // web pages of other origins are refused (Origin and Host are checked, JSON bodies must say so).
@@ -42,6 +43,9 @@ struct tw_desk_options {
 
 int TW_MUST_CHECK tw_desk_start(const struct tw_desk_options *options, struct tw_desk **out,
                                 struct tw_error_text *err);
+// Waits for what is being asked of the journal, and asks nothing more of it: before journal and uplink go.
+// NULL is allowed.
+void tw_desk_settle(struct tw_desk *desk);
 void tw_desk_stop(struct tw_desk *desk);
 
 // An event was committed (journal thread): counts it (EVENTS_COMMITTED) and shows it to the followers of

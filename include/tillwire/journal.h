@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tillwire/batch.h"
 #include "tillwire/bytes.h"
 #include "tillwire/clock.h"
 #include "tillwire/err.h"
@@ -24,10 +25,9 @@
 #include "tillwire/seal.h"
 
 #define TW_JOURNAL_KEY_DAYS 7
-#define TW_JOURNAL_VERSION  1 // PRAGMA user_version; a higher one is left untouched (P9)
+#define TW_JOURNAL_VERSION  2 // PRAGMA user_version; a higher one is left untouched (P9)
 
 struct tw_journal;
-struct tw_batch;
 
 // Compares the remembered data of a sale with a later witness's. Pure; runs on the writer thread.
 // Returns 0 when it only agrees (also when it was seen before), 1 when `merged` holds the data of
@@ -43,6 +43,7 @@ struct tw_journal_options {
     const char *source; // "/TENANT/STORE/TERMINAL"
     const struct tw_clock *clock;
     struct tw_seal *seal;
+    struct tw_vault *vault; // seals what is stored; outlives the journal
     tw_journal_merge_fn *merge;
     tw_journal_commit_fn *on_commit; // may be NULL
     void *ctx;
@@ -50,11 +51,12 @@ struct tw_journal_options {
     uint64_t reserve_bytes; // of the disk to leave free; likewise
 };
 
-// Opens or makes the file (mode 0600), checks its version and identity, and starts the writer thread.
+// Opens or makes the file (mode 0600), checks it, and starts the writer thread. A damaged file is set aside
+// and what can be saved of it is taken over (P9).
 // path and source are copied; clock and seal outlive the journal. Each error comes with a sentence:
 // TW_ERR_AGAIN another process has the file, TW_ERR_VERSION made by a newer version and left
 // untouched, TW_ERR_MISMATCH holds undelivered events of another source (an empty one is taken over in
-// a new epoch), TW_ERR_DAMAGED, TW_ERR_IO, TW_ERR_FULL, TW_ERR_NOMEM.
+// a new epoch) or is sealed with a key that is not there, TW_ERR_IO, TW_ERR_FULL, TW_ERR_NOMEM.
 int TW_MUST_CHECK tw_journal_open(const struct tw_journal_options *options, struct tw_journal **out,
                                   struct tw_error_text *err);
 // Commits what was submitted, checkpoints, ends the thread. A read that still waits is forgotten. NULL
@@ -74,33 +76,6 @@ int TW_MUST_CHECK tw_journal_tap(struct tw_journal *journal, const char *device,
 int TW_MUST_CHECK tw_journal_lane(struct tw_journal *journal, const char *workstation, struct tw_buf *out);
 
 // ---- writing ----
-struct tw_batch *tw_batch_new(void); // NULL: out of memory; a batch that failed to grow fails at submit
-void tw_batch_free(struct tw_batch *batch);
-
-// When and by which clock the batch's events were captured. Must be set once.
-void tw_batch_time(struct tw_batch *batch, const struct tw_clock *clock);
-// Adds an event; everything is copied. The journal makes its id (UUIDv7). `subject` has 1 to 1024 bytes.
-void tw_batch_event(struct tw_batch *batch, enum tw_event_type type, const char *subject,
-                    struct tw_slice data);
-// Adds the batch's sale: at most one. `key` is the transaction key: when it is known already the sale
-// is compared by the merge function and written as sale.corrected, or not at all.
-// TW_BATCH_SALE_ID in the data of later events is replaced by the sale's id, and such events are written
-// only when the sale is new.
-#define TW_BATCH_SALE_ID "@tillwire-sale-id@"
-void tw_batch_sale(struct tw_batch *batch, enum tw_event_type type, const char *key, const char *subject,
-                   struct tw_slice data);
-// What the sale is compared as when it is known already, instead of `data`: without what was guessed from
-// the moment, as the customer who was scanned last. Optional, after tw_batch_sale.
-void tw_batch_sale_again(struct tw_batch *batch, struct tw_slice data);
-// The Idempotency-Key of a request and the hash of its body. A key that came before with the same body
-// is a repeat, whatever the batch holds; with another body the batch fails with TW_ERR_MISMATCH.
-void tw_batch_idempotency(struct tw_batch *batch, const char *key, const uint8_t body_sha256[32]);
-// The tap position and printer state after which this batch's bytes are accounted for.
-void tw_batch_tap(struct tw_batch *batch, const char *device, const uint8_t boot[16], uint64_t offset,
-                  struct tw_slice state);
-// What the lane remembers of the workstation. In a batch with a sale it is stored only when that is new.
-void tw_batch_lane(struct tw_batch *batch, const char *workstation, struct tw_slice state);
-
 enum tw_outcome {
     TW_OUTCOME_NEW = 0,   // events were written
     TW_OUTCOME_REPEAT,    // known already: nothing written but positions; `id` is the first one's
@@ -142,8 +117,8 @@ int TW_MUST_CHECK tw_journal_read(struct tw_journal *journal, uint64_t from, siz
                                   tw_journal_rows_fn *rows, void *ctx);
 // All up to `through` are committed at the centre (or broker). Another epoch's is ignored; one that
 // is ahead of the journal opens a new epoch, in which what is queued is numbered anew (P4);
-// `done` (may be NULL) runs when that is durable, and not at all if it fails. Removing rows waits up to
-// 50 ms for company: an acknowledgement that a crash takes along only means a resend.
+// `done` (may be NULL) runs when the journal goes on from there, and not at all if it fails. Removing the
+// rows waits for company, up to 10 s: an acknowledgement that a crash takes along only means a resend.
 int TW_MUST_CHECK tw_journal_acknowledge(struct tw_journal *journal, const char *epoch, uint64_t through,
                                          void (*done)(void *ctx), void *ctx);
 // The same, with the hash of event `through` as the centre knows it (NULL: not told). Where the journal
@@ -155,6 +130,38 @@ int TW_MUST_CHECK tw_journal_acknowledge_hash(struct tw_journal *journal, const 
 int TW_MUST_CHECK tw_journal_reject(struct tw_journal *journal, const char *epoch, uint64_t sequence,
                                     const char *reason);
 
+// The broker will never take this one (a refusal that is about this event alone): to the dead letters with a
+// capture.gap likewise, and since it never went out and the chain cannot pass it, a new epoch begins. [any]
+int TW_MUST_CHECK tw_journal_refuse(struct tw_journal *journal, const char *epoch, uint64_t sequence,
+                                    const char *reason);
+
+// The centre wants everything from sequence `from` of the present epoch again. What is still queued is
+// simply read again. What was acknowledged and removed cannot come back: then a capture.gap names it
+// (`from` .. through) and a new epoch begins, so that the centre can go on. `out` tells which. Synchronous
+// [any] but in a callback. TW_ERR_INVALID: `from` is 0 or ahead of the journal.
+enum tw_resync { TW_RESYNC_READ = 0, TW_RESYNC_RENEWED };
+int TW_MUST_CHECK tw_journal_resync(struct tw_journal *journal, uint64_t from, enum tw_resync *out);
+
+// ---- dead letters ----
+struct tw_dead_letter {
+    uint64_t number; // names it here
+    char epoch[37];  // where it stood
+    uint64_t sequence;
+    enum tw_event_type type;
+    char id[37];
+    int64_t time_ms, rejected_ms; // capture; when it came here
+    char reason[513];
+    struct tw_slice data; // borrowed for the call
+};
+typedef int tw_dead_letter_fn(void *ctx, const struct tw_dead_letter *letter); // not TW_OK: ends it
+// Gives every dead letter with number > after, oldest first, at most `max`. Synchronous [any] but in a
+// callback; `letter` runs on the writer thread and must not block.
+int TW_MUST_CHECK tw_journal_dead_letters(struct tw_journal *journal, uint64_t after, size_t max,
+                                          tw_dead_letter_fn *letter, void *ctx);
+// Queues dead letter `number` (0: all) again as a new event, with a new id and sequence, and removes it
+// there. `count` tells how many. Synchronous [any] but in a callback. TW_ERR_NOT_FOUND, TW_ERR_FULL.
+int TW_MUST_CHECK tw_journal_retry(struct tw_journal *journal, uint64_t number, uint64_t *count);
+
 struct tw_journal_stats {
     char epoch[37];
     uint64_t next_sequence;
@@ -162,7 +169,16 @@ struct tw_journal_stats {
     uint8_t head[32]; // hash of event `through`; zeros at 0
     uint64_t queued_events, queued_bytes;
     int64_t oldest_ms; // wall clock of the oldest queued event; 0: none
+    int64_t latest_ms; // latest wall clock the journal has seen; never steps back
     uint64_t dead_letters;
+    uint64_t send_limit;        // rows up to here are frozen (P7)
+    uint64_t dropped;           // events given up for room since the start, each a capture.gap in its place
+    uint64_t salvaged, damaged; // events saved from a damaged file since the start; files set aside
+    char set_aside[512];        // where the last of those lies; empty: none
+    uint64_t file_bytes;        // of the database, without its WAL
+    bool full;                  // submissions fail with TW_ERR_FULL
+    unsigned seal_key;          // ID of the key that seals
+    unsigned oldest_seal_key;   // lowest ID that something in the journal still needs
     uint64_t commits, events, repeats;
     int last_error;              // of the newest commit
     uint64_t commit_buckets[12]; // commits by duration, upper bounds TW_COMMIT_BOUNDS_US, last +Inf

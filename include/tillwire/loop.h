@@ -25,6 +25,9 @@ void tw_loop_free(struct tw_loop *loop);
 // Until tw_loop_stop, SIGINT or SIGTERM.
 int TW_MUST_CHECK tw_loop_run(struct tw_loop *loop);
 void tw_loop_stop(struct tw_loop *loop);
+// Runs fn(ctx) on the loop at SIGHUP, which otherwise ends the process. Once a loop. TW_ERR_IO: no
+// descriptors.
+int TW_MUST_CHECK tw_loop_on_hangup(struct tw_loop *loop, tw_loop_fn *fn, void *ctx);
 int64_t tw_loop_now(const struct tw_loop *loop);
 
 // From any thread: runs fn(ctx) on the loop, in the order posted. TW_ERR_NOMEM: not taken.

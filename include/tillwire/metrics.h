@@ -25,6 +25,12 @@
     X(QUEUE_EVENTS, "queue_events", "gauge", NULL, NULL, "Events waiting for the centre")                    \
     X(QUEUE_BYTES, "queue_bytes", "gauge", NULL, NULL, "Their size in the journal")                          \
     X(QUEUE_OLDEST, "queue_oldest_seconds", "gauge", NULL, NULL, "Age of the oldest of them")                \
+    X(DEAD_LETTERS, "dead_letters", "gauge", NULL, NULL, "Rejected events that are kept")                    \
+    X(JOURNAL_FULL, "journal_full", "gauge", NULL, NULL, "1 while the journal takes no more events")         \
+    X(JOURNAL_FILE_BYTES, "journal_file_bytes", "gauge", NULL, NULL, "Size of the journal's file")           \
+    X(EVENTS_DROPPED, "events_dropped_total", "counter", NULL, NULL, "Events given up for room")             \
+    X(EVENTS_SALVAGED, "events_salvaged_total", "counter", NULL, NULL, "Events saved from damaged journals") \
+    X(JOURNALS_DAMAGED, "journals_damaged_total", "counter", NULL, NULL, "Damaged journals set aside")       \
     X(UPLINK_CONNECTED, "uplink_connected", "gauge", NULL, NULL, "1 while connected to the broker")          \
     X(UPLINK_RECONNECTS, "uplink_reconnects_total", "counter", NULL, NULL, "Connections made anew")          \
     X(UPLINK_NO_SUBSCRIBER, "uplink_no_subscriber_total", "counter", NULL, NULL, "PUBACKs with reason 0x10") \
@@ -61,8 +67,6 @@ void tw_metrics_set(struct tw_metrics *metrics, enum tw_metric metric, const cha
 // element more (+Inf).
 void tw_metrics_histogram(struct tw_metrics *metrics, enum tw_metric metric, const double *bounds,
                           const uint64_t *counts, size_t bound_count, double sum);
-// Sum over all series of one metric.
-double tw_metrics_total(struct tw_metrics *metrics, enum tw_metric metric);
 void tw_metrics_write(struct tw_metrics *metrics, struct tw_buf *out);
 
 #endif

@@ -63,8 +63,6 @@ int TW_MUST_CHECK tw_reader_close(struct tw_reader *reader);
 int TW_MUST_CHECK tw_reader_idle(struct tw_reader *reader);
 // Start again at absolute `offset`, forgetting what was unfinished.
 void tw_reader_restore(struct tw_reader *reader, uint64_t offset, const struct tw_page_state *state);
-// True when bytes were fed that no fact has accounted for yet.
-bool tw_reader_pending(const struct tw_reader *reader);
 
 // Profiles. `yaml`-free here: the configuration part loads the file into this plain form.
 struct tw_profile_rule {

@@ -51,8 +51,8 @@ int TW_MUST_CHECK tw_vault_load(struct tw_seal *seal, const char *where, bool ma
                                 struct tw_error_text *err);
 void tw_vault_free(struct tw_vault *vault);
 // Reads the file again (rotation without a stop). On an error the keys stay as they were. TW_ERR_MISMATCH: an
-// ID has another key than before.
-int TW_MUST_CHECK tw_vault_reload(struct tw_vault *vault, struct tw_error_text *err);
+// ID has another key than before, or one from `oldest_needed` on (0: none is needed) is missing.
+int TW_MUST_CHECK tw_vault_reload(struct tw_vault *vault, unsigned oldest_needed, struct tw_error_text *err);
 
 unsigned tw_vault_current(const struct tw_vault *vault); // the ID that seals now
 // A value that tells two keys of one ID apart and nothing about the key. TW_ERR_NOT_FOUND.

@@ -15,9 +15,6 @@
 #include "tillwire/clock.h"
 #include "tillwire/err.h"
 
-// Wall time before this is not believed: the first second of the year this release was made in.
-#define TW_RELEASE_WALL_MS INT64_C(1767225600000) // 2026-01-01T00:00:00Z
-
 // Tells the service manager that the agent serves. `status` is one line for `systemctl status`.
 // Without a service manager this and the next three do nothing.
 void tw_supervise_ready(const char *status);
@@ -33,6 +30,10 @@ void tw_supervise_alive(void);
 // allow it), SIGPIPE ignored, one heap for all threads. TW_OK, or TW_ERR_REFUSED when something could not be
 // had: `err` then says what and how to allow it; the process goes on.
 int TW_MUST_CHECK tw_supervise_harden(struct tw_error_text *err);
+
+// Gives free memory back to the system where there is much of it; to be called now and then.
+#define TW_SUPERVISE_TRIM_MS 5000
+void tw_supervise_trim(void);
 
 // The machine's clocks: CLOCK_REALTIME, CLOCK_MONOTONIC, adjtimex(2), the kernel's boot id. Trust is
 // "suspect" before TW_RELEASE_WALL_MS, and after wall time stepped back by more than a second until it

@@ -25,7 +25,9 @@ enum tw_ack_mode { TW_ACK_CENTRAL = 0, TW_ACK_BROKER };
 
 struct tw_uplink_options {
     const char *url;             // "mqtts://host:port", port default 8883
-    const char *ca, *cert, *key; // files, PEM
+    const char *ca, *cert, *key; // files, PEM; read again when they change
+    const char *proxy;           // "socks5://[user[:password]@]host[:port]"; NULL: none
+    const char *alpn;            // protocol to ask for in TLS; NULL: "mqtt" on port 443, else none
     enum tw_ack_mode ack;
     const char *tenant, *store, *terminal;
     struct tw_journal *journal;
@@ -34,10 +36,13 @@ struct tw_uplink_options {
     // A members object came (rsp/members or the store's members topic); the bytes are borrowed.
     void (*on_members)(void *ctx, struct tw_slice payload);
     void *ctx;
+    // For tests; 0: as it should be. Between two looks at the certificate files (10 s), and within which time
+    // new ones are taken up (60 s).
+    int64_t look_ms, renew_ms;
 };
 
-// Checks url, ids and that the files can be read and hold PEM: a sentence says what is wrong and what to
-// do. Journal, clock and seal are not needed for it.
+// Checks url, proxy, ids and that the files can be read and hold PEM: a sentence says what is wrong and what
+// to do. Journal, clock and seal are not needed for it.
 int TW_MUST_CHECK tw_uplink_check(const struct tw_uplink_options *options, struct tw_error_text *err);
 
 // Checks likewise; starts the thread. Does not wait for a connection; a key that does not belong to the
@@ -50,6 +55,9 @@ void tw_uplink_stop(struct tw_uplink *uplink);
 // The member store wants pages since `version` (it asks again every 10 s until wanted is false).
 // Every new connection asks once by itself.
 void tw_uplink_want_members(struct tw_uplink *uplink, uint64_t version, bool wanted);
+
+// The centre wants everything from sequence `from` (1 on) of the present epoch again.
+void tw_uplink_resync(struct tw_uplink *uplink, uint64_t from);
 
 struct tw_uplink_status {
     bool connected;

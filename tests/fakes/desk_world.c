@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/fakes/desk_world.h"
 
+#include <unistd.h>
+
 struct tw_fake_answer {
     struct tw_lane *lane;
     tw_lane_done_fn *done;
@@ -99,9 +101,58 @@ void tw_journal_stats(struct tw_journal *journal, struct tw_journal_stats *out)
     *out = journal->stats;
 }
 
+static void wait_while_busy(struct tw_journal *journal)
+{
+    atomic_fetch_add(&journal->asked, 1);
+    while (atomic_load(&journal->busy)) {
+        (void)usleep(1000);
+    }
+}
+
+int tw_journal_dead_letters(struct tw_journal *journal, uint64_t after, size_t max, tw_dead_letter_fn *letter,
+                            void *ctx)
+{
+    wait_while_busy(journal);
+    journal->after = after;
+    journal->limit = max;
+    int rc = journal->error;
+    for (size_t i = 0; rc == TW_OK && i < journal->letter_count && max > 0; i++) {
+        if (journal->letters[i].number > after) {
+            rc = letter(ctx, &journal->letters[i]);
+            max--;
+        }
+    }
+    return rc;
+}
+
+int tw_journal_retry(struct tw_journal *journal, uint64_t number, uint64_t *count)
+{
+    wait_while_busy(journal);
+    journal->retried = number;
+    if (journal->error == TW_OK) {
+        *count = journal->queued;
+    }
+    return journal->error;
+}
+
+int tw_journal_resync(struct tw_journal *journal, uint64_t from, enum tw_resync *out)
+{
+    wait_while_busy(journal);
+    journal->from = from;
+    if (journal->error == TW_OK) {
+        *out = journal->resync;
+    }
+    return journal->error;
+}
+
 void tw_members_stats(struct tw_members *members, struct tw_members_stats *out)
 {
     *out = members->stats;
+}
+
+void tw_uplink_resync(struct tw_uplink *uplink, uint64_t from)
+{
+    uplink->resync_from = from;
 }
 
 void tw_uplink_status(struct tw_uplink *uplink, struct tw_uplink_status *out)

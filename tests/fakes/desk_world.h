@@ -4,9 +4,12 @@
 // uplink.h that it calls, answering what a test wants. Answers come one turn of the loop later, as from
 // the real lane. Linked instead of those parts.
 //
-// Threading: the loop thread. Memory: the test owns the world. Time: none. Errors: those a test asks for.
+// Threading: the loop thread, and for questions to the journal any. Memory: the test owns the world. Time:
+// none. Errors: those a test asks for.
 #ifndef TW_FAKE_DESK_WORLD_H
 #define TW_FAKE_DESK_WORLD_H
+
+#include <stdatomic.h>
 
 #include "tillwire/desk.h"
 
@@ -26,6 +29,13 @@ struct tw_lane { // what the fake lane answers, and what it was asked
 
 struct tw_journal {
     struct tw_journal_stats stats;
+    struct tw_dead_letter letters[8]; // by number
+    size_t letter_count;
+    int error;                                    // of the questions below
+    atomic_bool busy;                             // they wait while it is
+    atomic_uint asked;                            // how many were
+    uint64_t after, limit, retried, queued, from; // the newest question, and the answer to a retry
+    enum tw_resync resync;
 };
 
 struct tw_members {
@@ -34,6 +44,7 @@ struct tw_members {
 
 struct tw_uplink {
     struct tw_uplink_status status;
+    uint64_t resync_from; // of the newest question
 };
 
 // Gives the held answer now.

@@ -33,3 +33,43 @@ const struct tw_flow_action *flow_rig_find(const struct flow_rig *rig, enum tw_f
     }
     return NULL;
 }
+
+void flow_rig_connect(struct flow_rig *rig, unsigned receive_maximum, uint64_t through, uint64_t next)
+{
+    flow_rig_tick(rig, tw_flow_deadline(rig->flow) > rig->now ? tw_flow_deadline(rig->flow) - rig->now : 0);
+    assert_non_null(flow_rig_find(rig, TW_FLOW_CONNECT));
+    flow_rig_step(rig, (struct tw_flow_event){.kind = TW_FLOW_CONNECTED,
+                                              .receive_maximum = receive_maximum,
+                                              .journal = {EPOCH, through, next}});
+}
+
+void flow_rig_rows(struct flow_rig *rig, uint64_t first, size_t count)
+{
+    flow_rig_step(
+        rig, (struct tw_flow_event){.kind = TW_FLOW_ROWS, .rows = {EPOCH, rig->question, first + count - 1}});
+}
+
+void flow_rig_ack(struct flow_rig *rig, const char *epoch, uint64_t through)
+{
+    flow_rig_step(rig, (struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {epoch, through, NULL}});
+}
+
+void flow_rig_puback(struct flow_rig *rig, uint64_t sequence, unsigned pass, int reason)
+{
+    flow_rig_step(rig, (struct tw_flow_event){.kind = TW_FLOW_PUBACK, .puback = {sequence, pass, reason}});
+}
+
+void flow_rig_assert_publish(const struct flow_rig *rig, uint64_t from, uint64_t through)
+{
+    const struct tw_flow_action *action = flow_rig_find(rig, TW_FLOW_PUBLISH);
+    assert_non_null(action);
+    assert_int_equal(action->from, from);
+    assert_int_equal(action->through, through);
+}
+
+unsigned flow_rig_pass(const struct flow_rig *rig)
+{
+    const struct tw_flow_action *action = flow_rig_find(rig, TW_FLOW_PUBLISH);
+    assert_non_null(action);
+    return action->pass;
+}

@@ -32,4 +32,16 @@ void flow_rig_tick(struct flow_rig *rig, int64_t ms);
 // The first such action of the last step, or NULL.
 const struct tw_flow_action *flow_rig_find(const struct flow_rig *rig, enum tw_flow_action_kind kind);
 
+// ---- inputs ----
+// Waits for the CONNECT and lets it succeed.
+void flow_rig_connect(struct flow_rig *rig, unsigned receive_maximum, uint64_t through, uint64_t next);
+// Answers the newest READ with `count` rows of EPOCH.
+void flow_rig_rows(struct flow_rig *rig, uint64_t first, size_t count);
+void flow_rig_ack(struct flow_rig *rig, const char *epoch, uint64_t through);
+void flow_rig_puback(struct flow_rig *rig, uint64_t sequence, unsigned pass, int reason);
+
+// ---- what the last step published ----
+void flow_rig_assert_publish(const struct flow_rig *rig, uint64_t from, uint64_t through);
+unsigned flow_rig_pass(const struct flow_rig *rig);
+
 #endif

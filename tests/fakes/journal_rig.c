@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/fakes/journal_rig.h"
 
-#include <dirent.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -17,21 +17,25 @@ void rig_start(struct rig *rig)
     (void)snprintf(rig->path, sizeof rig->path, "%s/journal.db", rig->folder);
     manual_clock_init(&rig->clock, RIG_START_MS);
     assert_int_equal(tw_seal_new(&rig->seal, NULL), TW_OK);
+    char key[128];
+    (void)snprintf(key, sizeof key, "%s/journal.key", rig->folder);
+    assert_int_equal(tw_vault_load(rig->seal, key, true, &rig->vault, NULL), TW_OK);
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    (void)info;
+    (void)kind;
+    (void)where;
+    return remove(path);
 }
 
 void rig_stop(struct rig *rig)
 {
     rig_close(rig);
+    tw_vault_free(rig->vault);
     tw_seal_free(rig->seal);
-    DIR *folder = opendir(rig->folder);
-    assert_non_null(folder);
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        if (entry->d_name[0] != '.') {
-            assert_int_equal(unlinkat(dirfd(folder), entry->d_name, 0), 0);
-        }
-    }
-    (void)closedir(folder);
-    (void)rmdir(rig->folder);
+    assert_int_equal(nftw(rig->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 int rig_merge(struct tw_slice old_data, struct tw_slice new_data, const char *old_id, struct tw_buf *merged)
@@ -57,6 +61,7 @@ int rig_try_open(struct rig *rig, const char *source, struct tw_error_text *err)
         .source = source,
         .clock = &rig->clock.clock,
         .seal = rig->seal,
+        .vault = rig->vault,
         .merge = rig_merge,
         .on_commit = rig->on_commit,
         .ctx = rig->ctx,
@@ -308,7 +313,7 @@ int64_t rig_query(struct rig *rig, const char *sql)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *stmt = NULL;
-    assert_int_equal(sqlite3_open_v2(rig->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_open_v2(rig->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     int64_t value = sqlite3_column_int64(stmt, 0);

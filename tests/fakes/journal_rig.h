@@ -25,6 +25,7 @@ struct rig {
     char path[96];
     struct manual_clock clock;
     struct tw_seal *seal;
+    struct tw_vault *vault; // its key file lies in the folder
     struct tw_journal *journal;
     tw_journal_commit_fn *on_commit;
     void *ctx;

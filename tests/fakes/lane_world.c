@@ -40,10 +40,14 @@ static void world_open(struct world *world)
     char members[256];
     (void)snprintf(journal, sizeof journal, "%s/journal.db", world->folder);
     (void)snprintf(members, sizeof members, "%s/members.db", world->folder);
+    char key[256];
+    (void)snprintf(key, sizeof key, "%s/journal.key", world->folder);
+    assert_int_equal(tw_vault_load(world->seal, key, true, &world->vault, &err), TW_OK);
     const struct tw_journal_options journal_options = {.path = journal,
                                                        .source = "/acme/0042/07",
                                                        .clock = world->clock,
                                                        .seal = world->seal,
+                                                       .vault = world->vault,
                                                        .merge = tw_lane_merge,
                                                        .max_bytes = world->max_bytes};
     if (tw_journal_open(&journal_options, &world->journal, &err) != TW_OK) {
@@ -79,6 +83,7 @@ static void world_close(struct world *world)
     tw_metrics_free(world->metrics);
     tw_supervise_clock_free(world->clock);
     tw_scan_rules_free(world->rules);
+    tw_vault_free(world->vault);
     tw_seal_free(world->seal);
     tw_config_free(world->config);
 }

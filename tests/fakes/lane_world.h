@@ -27,6 +27,7 @@ struct world {
     char folder[64];
     struct tw_config *config;
     struct tw_seal *seal;
+    struct tw_vault *vault;
     struct tw_scan_rules *rules;
     struct tw_clock *clock;
     struct tw_metrics *metrics;

@@ -2,11 +2,16 @@
 //
 // A journal and an uplink without the rest of the agent, driven by lines on standard input:
 //
-//   uplink_feed JOURNAL URL CA CERT KEY central|broker TENANT STORE TERMINAL
+//   uplink_feed JOURNAL URL CA CERT KEY central|broker TENANT STORE TERMINAL [NAME=VALUE…]
+//
+//   proxy=URL alpn=NAME        as in the configuration
+//   look_ms=N renew_ms=N       how soon changed certificate files are noticed and taken up
+//   clock_s=N trust=N          how far the wall clock is ahead; an enum tw_clock_trust
 //
 //   add N BYTES     appends N events of about BYTES each (published form)
 //   bad             appends one that breaks the contract
 //   status          prints uplink and journal as one line of JSON
+//   resync N        the centre wants everything from N on again
 //   members V       asks for members since version V until they came
 //   quit            stops the uplink, prints how long that took
 //
@@ -26,7 +31,11 @@
 
 struct feed {
     struct tw_clock clock;
+    int64_t ahead_ms;
+    int64_t trust;
+    struct tw_uplink_options options;
     struct tw_seal *seal;
+    struct tw_vault *vault;
     struct tw_journal *journal;
     struct tw_uplink *uplink;
     unsigned next;
@@ -41,8 +50,7 @@ static int64_t read_clock(clockid_t id)
 
 static int64_t wall_ms(const struct tw_clock *clock)
 {
-    (void)clock;
-    return read_clock(CLOCK_REALTIME);
+    return read_clock(CLOCK_REALTIME) + ((const struct feed *)clock)->ahead_ms; // its first member
 }
 
 static int64_t monotonic_ms(const struct tw_clock *clock)
@@ -53,8 +61,7 @@ static int64_t monotonic_ms(const struct tw_clock *clock)
 
 static enum tw_clock_trust trust(const struct tw_clock *clock)
 {
-    (void)clock;
-    return TW_CLOCK_OK;
+    return (enum tw_clock_trust)((const struct feed *)clock)->trust;
 }
 
 static int merge(struct tw_slice old_data, struct tw_slice new_data, const char *old_id,
@@ -163,6 +170,8 @@ static void obey(struct feed *feed)
             add(feed, count, bytes);
         } else if (strcmp(line, "bad\n") == 0) {
             add_bad(feed);
+        } else if (sscanf(line, "resync %llu", &version) == 1) {
+            tw_uplink_resync(feed->uplink, version);
         } else if (sscanf(line, "members %llu", &version) == 1) {
             tw_uplink_want_members(feed->uplink, version, true);
         } else {
@@ -172,34 +181,60 @@ static void obey(struct feed *feed)
     }
 }
 
+static bool take_option(struct feed *feed, const char *text)
+{
+    long long number = 0;
+    if (strncmp(text, "proxy=", 6) == 0) {
+        feed->options.proxy = text + 6;
+    } else if (strncmp(text, "alpn=", 5) == 0) {
+        feed->options.alpn = text + 5;
+    } else if (sscanf(text, "look_ms=%lld", &number) == 1) {
+        feed->options.look_ms = number;
+    } else if (sscanf(text, "renew_ms=%lld", &number) == 1) {
+        feed->options.renew_ms = number;
+    } else if (sscanf(text, "clock_s=%lld", &number) == 1) {
+        feed->ahead_ms = number * 1000;
+    } else if (sscanf(text, "trust=%lld", &number) == 1) {
+        feed->trust = number;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static int begin(struct feed *feed, char **argv, struct tw_error_text *err)
 {
     char source[128];
     (void)snprintf(source, sizeof source, "/%s/%s/%s", argv[7], argv[8], argv[9]);
+    char key[512];
+    (void)snprintf(key, sizeof key, "%s.key", argv[1]);
     int rc = tw_seal_new(&feed->seal, err);
+    rc = rc != TW_OK ? rc : tw_vault_load(feed->seal, key, true, &feed->vault, err);
     if (rc == TW_OK) {
-        rc = tw_journal_open(
-            &(struct tw_journal_options){
-                .path = argv[1], .source = source, .clock = &feed->clock, .seal = feed->seal, .merge = merge},
-            &feed->journal, err);
+        rc = tw_journal_open(&(struct tw_journal_options){.path = argv[1],
+                                                          .source = source,
+                                                          .clock = &feed->clock,
+                                                          .seal = feed->seal,
+                                                          .vault = feed->vault,
+                                                          .merge = merge},
+                             &feed->journal, err);
     }
     if (rc == TW_OK) {
-        rc = tw_uplink_start(&(struct tw_uplink_options){.url = argv[2],
-                                                         .ca = argv[3],
-                                                         .cert = argv[4],
-                                                         .key = argv[5],
-                                                         .ack = strcmp(argv[6], "broker") == 0
-                                                                    ? TW_ACK_BROKER
-                                                                    : TW_ACK_CENTRAL,
-                                                         .tenant = argv[7],
-                                                         .store = argv[8],
-                                                         .terminal = argv[9],
-                                                         .journal = feed->journal,
-                                                         .clock = &feed->clock,
-                                                         .seal = feed->seal,
-                                                         .on_members = on_members,
-                                                         .ctx = feed},
-                             &feed->uplink, err);
+        struct tw_uplink_options *options = &feed->options;
+        options->url = argv[2];
+        options->ca = argv[3];
+        options->cert = argv[4];
+        options->key = argv[5];
+        options->ack = strcmp(argv[6], "broker") == 0 ? TW_ACK_BROKER : TW_ACK_CENTRAL;
+        options->tenant = argv[7];
+        options->store = argv[8];
+        options->terminal = argv[9];
+        options->journal = feed->journal;
+        options->clock = &feed->clock;
+        options->seal = feed->seal;
+        options->on_members = on_members;
+        options->ctx = feed;
+        rc = tw_uplink_start(options, &feed->uplink, err);
     }
     return rc;
 }
@@ -208,14 +243,20 @@ int main(int argc, char **argv)
 {
     struct feed feed = {.clock = {wall_ms, monotonic_ms, trust, "11111111-2222-4333-8444-555555555555"}};
     struct tw_error_text err = {""};
-    if (argc != 10) {
+    bool fine = argc >= 10;
+    for (int i = 10; fine && i < argc; i++) {
+        fine = take_option(&feed, argv[i]);
+    }
+    if (!fine) {
         (void)fprintf(stderr,
-                      "usage: uplink_feed JOURNAL URL CA CERT KEY central|broker TENANT STORE TERMINAL\n");
+                      "usage: uplink_feed JOURNAL URL CA CERT KEY central|broker TENANT STORE TERMINAL "
+                      "[NAME=VALUE...]\n");
         return 2;
     }
     if (begin(&feed, argv, &err) != TW_OK) {
         (void)fprintf(stderr, "uplink_feed: %s\n", err.text);
         tw_journal_close(feed.journal);
+        tw_vault_free(feed.vault);
         tw_seal_free(feed.seal);
         return 1;
     }
@@ -224,6 +265,7 @@ int main(int argc, char **argv)
     tw_uplink_stop(feed.uplink);
     (void)printf("{\"stopped_ms\":%" PRId64 "}\n", read_clock(CLOCK_MONOTONIC) - began);
     tw_journal_close(feed.journal);
+    tw_vault_free(feed.vault);
     tw_seal_free(feed.seal);
     return 0;
 }

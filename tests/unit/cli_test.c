@@ -3,7 +3,6 @@
 // The real program against a real desk (the rest of the agent made up): what it prints, its exit codes,
 // and that a card is found in no output (P6).
 #include <dirent.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,121 +13,49 @@
 
 #include <cmocka.h>
 
-#include "tests/fakes/desk_world.h"
-#include "tillwire/json.h"
+#include "tests/fakes/desk_fixture.h"
 #include "tools/cli/text.h"
 
-#define WALL INT64_C(1795348800000)
-#define CARD "6009200123456789"
+#define NAME "Erika Mustermann"
 
-struct fixture {
+// A desk, and a folder with what the last run of `tillwire` said.
+struct cli {
+    struct fixture *world;
     char dir[64];
-    struct tw_config config;
-    struct tw_scan_rules *rules;
-    struct tw_clock clock;
-    struct tw_lane lane;
-    struct tw_journal journal;
-    struct tw_members members;
-    struct tw_uplink uplink;
-    struct tw_metrics *metrics;
-    struct tw_loop *loop;
-    struct tw_desk *desk;
-    pthread_t thread;
-    char *out, *err; // of the last run
+    char *out, *err;
 };
-
-static int64_t wall(const struct tw_clock *clock)
-{
-    (void)clock;
-    return WALL;
-}
-
-static enum tw_clock_trust trust(const struct tw_clock *clock)
-{
-    (void)clock;
-    return TW_CLOCK_OK;
-}
-
-static void stop(void *ctx)
-{
-    struct fixture *f = ctx;
-    tw_desk_stop(f->desk);
-    f->desk = NULL;
-    tw_loop_stop(f->loop);
-}
-
-static void *run_loop(void *ctx)
-{
-    struct fixture *f = ctx;
-    return tw_loop_run(f->loop) == TW_OK ? NULL : f;
-}
-
-// The desk runs only while `tillwire` does: the test changes the world between runs without a lock.
-static void start_desk(struct fixture *f)
-{
-    struct tw_error_text why;
-    const struct tw_desk_options options = {
-        .config = &f->config,
-        .rules = f->rules,
-        .clock = &f->clock,
-        .loop = f->loop,
-        .lane = &f->lane,
-        .journal = &f->journal,
-        .members = &f->members,
-        .uplink = &f->uplink,
-        .metrics = f->metrics,
-    };
-    if (tw_desk_start(&options, &f->desk, &why) != TW_OK) {
-        fail_msg("start: %s", why.text);
-    }
-}
-
-static void stop_desk(struct fixture *f)
-{
-    assert_int_equal(tw_loop_post(f->loop, stop, f), TW_OK);
-    (void)pthread_join(f->thread, NULL);
-    tw_loop_free(f->loop);
-    f->loop = NULL;
-}
 
 static int set_up(void **state)
 {
-    struct fixture *f = calloc(1, sizeof *f);
-    struct tw_error_text why;
-    (void)strcpy(f->dir, "/tmp/tillwire-cli-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    f->config = (struct tw_config){.tenant = "acme",
-                                   .store = "0042",
-                                   .terminal = "07",
-                                   .state_dir = "/var/lib/tillwire",
-                                   .run_dir = f->dir};
-    f->clock = (struct tw_clock){.wall_ms = wall, .monotonic_ms = wall, .trust = trust};
-    f->uplink.status.connected = true;
-    f->uplink.status.since_ms = WALL - 200000;
-    assert_int_equal(tw_scan_rules_new(NULL, 0, &f->rules, &why), TW_OK);
-    f->metrics = tw_metrics_new();
-    *state = f;
+    struct cli *cli = calloc(1, sizeof *cli);
+    void *world = NULL;
+    assert_int_equal(desk_set_up(&world), 0);
+    cli->world = world;
+    cli->world->uplink.status.since_ms = WALL - 200000;
+    (void)strcpy(cli->dir, "/tmp/tillwire-cli-XXXXXX");
+    assert_non_null(mkdtemp(cli->dir));
+    *state = cli;
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct fixture *f = *state;
-    free(f->out);
-    free(f->err);
-    tw_metrics_free(f->metrics);
-    tw_scan_rules_free(f->rules);
-    DIR *dir = opendir(f->dir);
+    struct cli *cli = *state;
+    void *world = cli->world;
+    assert_int_equal(desk_tear_down(&world), 0);
+    free(cli->out);
+    free(cli->err);
+    DIR *dir = opendir(cli->dir);
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
         (void)unlinkat(dirfd(dir), entry->d_name, 0);
     }
     (void)closedir(dir);
-    (void)rmdir(f->dir);
-    free(f);
+    (void)rmdir(cli->dir);
+    free(cli);
     return 0;
 }
 
-static char *read_file(const struct fixture *f, const char *name)
+static char *read_file(const struct cli *f, const char *name)
 {
     char path[128];
     struct tw_buf text = {0};
@@ -146,7 +73,7 @@ static char *read_file(const struct fixture *f, const char *name)
 }
 
 // Runs `tillwire ARGS < input`; returns its exit code, output in f->out and f->err.
-static int run(struct fixture *f, const char *args, const char *input)
+static int run(struct cli *f, const char *args, const char *input)
 {
     char command[1024], path[128];
     (void)snprintf(path, sizeof path, "%s/in", f->dir);
@@ -164,17 +91,14 @@ static int run(struct fixture *f, const char *args, const char *input)
     return WEXITSTATUS(status);
 }
 
-// The same with a desk that serves the world as it is.
-static int run_with_desk(struct fixture *f, const char *args, const char *input)
+// The same, asking the desk, which serves the world as it is.
+static int run_with_desk(struct cli *f, const char *args, const char *input)
 {
     char full[512];
-    assert_int_equal(tw_loop_new(&f->loop), TW_OK);
-    f->lane.loop = f->loop;
-    start_desk(f);
-    assert_int_equal(pthread_create(&f->thread, NULL, run_loop, f), 0);
-    (void)snprintf(full, sizeof full, "%s --socket %s/control.sock", args, f->dir);
+    desk_sync_world(f->world);
+    (void)snprintf(full, sizeof full, "%s --socket %s", args, f->world->socket);
     int code = run(f, full, input);
-    stop_desk(f);
+    desk_sync_world(f->world);
     return code;
 }
 
@@ -215,7 +139,7 @@ static void texts(void **state)
 static void helps(void **state)
 {
     static const char *const commands[] = {"", "status", "queue", "events", "lookup", "receipt"};
-    struct fixture *f = *state;
+    struct cli *f = *state;
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         char args[64];
         (void)snprintf(args, sizeof args, "%s --help", commands[i]);
@@ -236,7 +160,7 @@ static void helps(void **state)
 
 static void usage_errors(void **state)
 {
-    struct fixture *f = *state;
+    struct cli *f = *state;
     assert_int_equal(run(f, "statsu", ""), 2);
     expect_text(f->err, "did you mean `status`?");
     assert_int_equal(run(f, "frobnicate", ""), 2);
@@ -246,6 +170,14 @@ static void usage_errors(void **state)
     assert_int_equal(run(f, "status --nonsense", ""), 2);
     assert_int_equal(run(f, "events --recent many", ""), 2);
     assert_int_equal(run(f, "receipt read", ""), 2);
+    assert_int_equal(run(f, "queue burn", ""), 2);
+    assert_int_equal(run(f, "queue show 0", ""), 2);
+    assert_int_equal(run(f, "queue show 1 2", ""), 2);
+    assert_int_equal(run(f, "queue retry", ""), 2);
+    assert_int_equal(run(f, "queue retry 1 --all", ""), 2);
+    assert_int_equal(run(f, "queue resync", ""), 2);
+    assert_int_equal(run(f, "queue --data", ""), 2);
+    assert_int_equal(run(f, "queue show --all", ""), 2);
     assert_int_equal(run(f, "receipt burn x", ""), 2);
     assert_int_equal(run(f, "receipt read nowhere.bin", ""), 2);
     expect_text(f->err, "nowhere.bin");
@@ -256,7 +188,7 @@ static void usage_errors(void **state)
 static void says_when_nobody_answers(void **state)
 {
     static const char *const commands[] = {"status", "queue", "events", "lookup"};
-    struct fixture *f = *state;
+    struct cli *f = *state;
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         char args[64];
         (void)snprintf(args, sizeof args, "%s --socket nowhere.sock", commands[i]);
@@ -268,17 +200,17 @@ static void says_when_nobody_answers(void **state)
 
 static void shows_status(void **state)
 {
-    struct fixture *f = *state;
-    f->lane.devices = "[{\"name\":\"printer\",\"class\":\"tap\",\"up\":true}]";
+    struct cli *f = *state;
+    f->world->lane.devices = "[{\"name\":\"printer\",\"class\":\"tap\",\"up\":true}]";
     assert_int_equal(run_with_desk(f, "status", ""), 0);
     expect_text(f->out, "acme/0042/07");
     expect_text(f->out, "connected for 3 min");
     expect_text(f->out, "printer          up");
     expect_text(f->out, "All is well.");
-    f->uplink.status.connected = false;
-    (void)strcpy(f->uplink.status.why, "the broker refused the certificate");
-    f->journal.stats.queued_events = 1234;
-    f->journal.stats.oldest_ms = WALL - 7200000;
+    f->world->uplink.status.connected = false;
+    (void)strcpy(f->world->uplink.status.why, "the broker refused the certificate");
+    f->world->journal.stats.queued_events = 1234;
+    f->world->journal.stats.oldest_ms = WALL - 7200000;
     assert_int_equal(run_with_desk(f, "status", ""), 1);
     expect_text(f->out, "NOT CONNECTED for 3 min");
     expect_text(f->out, "1 234 events");
@@ -294,37 +226,121 @@ static void shows_status(void **state)
 
 static void shows_queue(void **state)
 {
-    struct fixture *f = *state;
-    f->journal.stats.queued_events = 3;
-    f->journal.stats.queued_bytes = 2048;
-    f->journal.stats.oldest_ms = WALL - 60000;
+    struct cli *f = *state;
+    f->world->journal.stats.queued_events = 3;
+    f->world->journal.stats.queued_bytes = 2048;
+    f->world->journal.stats.oldest_ms = WALL - 60000;
     assert_int_equal(run_with_desk(f, "queue", ""), 0);
-    expect_text(f->out, "events        3\nbytes         2.0 KiB\noldest        60 s\ndead letters  0\n");
-    f->journal.stats.dead_letters = 1;
+    assert_string_equal(f->out,
+                        "events        3\nbytes         2.0 KiB\noldest        60 s\ndead letters  0\n");
+    f->world->journal.stats.dead_letters = 1;
     assert_int_equal(run_with_desk(f, "queue --json", ""), 1);
-    assert_string_equal(f->out, "{\"events\":3,\"bytes\":2048,\"oldest_s\":60,\"dead_letters\":1}\n");
+    expect_text(f->out, "{\"events\":3,\"bytes\":2048,\"oldest_s\":60,\"dead_letters\":1,\"full\":false,");
+    assert_int_equal(run_with_desk(f, "queue", ""), 1);
+    expect_text(f->out, "`tillwire queue show`");
+    f->world->journal.stats.dead_letters = 0;
+    f->world->journal.stats.full = true;
+    f->world->journal.stats.dropped = 4;
+    assert_int_equal(run_with_desk(f, "queue", ""), 1);
+    expect_text(f->out, "given up      4 ");
+    expect_text(f->out, "The journal is FULL");
+    assert_int_equal(run_with_desk(f, "status", ""), 1);
+    expect_text(f->out, "the journal is FULL");
+}
+
+static void fill_letters(struct cli *f)
+{
+    for (size_t i = 0; i < 3; i++) {
+        f->world->journal.letters[i] =
+            (struct tw_dead_letter){.number = 2 * i + 3,
+                                    .epoch = "018f0000-0000-7000-8000-00000000000e",
+                                    .sequence = 100 + i,
+                                    .type = TW_EVENT_SALE_COMPLETED,
+                                    .id = "018f0000-0000-7000-8000-000000000001",
+                                    .time_ms = WALL - 60000,
+                                    .rejected_ms = WALL,
+                                    .reason = "no total\x1b[2J",
+                                    .data = tw_slice_of("{\"who\":\"" NAME "\"}")};
+    }
+    f->world->journal.letter_count = 3;
+}
+
+// What is in an event may be personal: it is shown to who asks for it, and to nobody else.
+static void shows_dead_letters(void **state)
+{
+    struct cli *f = *state;
+    assert_int_equal(run_with_desk(f, "queue show", ""), 0);
+    assert_string_equal(f->out, "There are no dead letters.\n");
+    assert_int_equal(run_with_desk(f, "queue show --json", ""), 0);
+    assert_string_equal(f->out, "{\"letters\":[]}\n");
+    fill_letters(f);
+    assert_int_equal(run_with_desk(f, "queue show", ""), 1);
+    expect_text(f->out, "       5  11-22 ");
+    expect_text(f->out, "  sale.completed      no total?[2J\n");
+    assert_null(strstr(f->out, NAME));
+    assert_int_equal(run_with_desk(f, "queue show 5", ""), 1);
+    expect_text(f->out, "number    5\ntype      sale.completed\n");
+    expect_text(f->out, "stood at  sequence 101 of epoch 018f0000-0000-7000-8000-00000000000e\n");
+    assert_null(strstr(f->out, NAME));
+    assert_int_equal(run_with_desk(f, "queue show 5 --data", ""), 1);
+    expect_text(f->out, "data      {\"who\":\"" NAME "\"}\n");
+    assert_int_equal(run_with_desk(f, "queue show 4", ""), 1);
+    assert_string_equal(f->out, "");
+    expect_text(f->err, "there is no dead letter 4");
+    assert_int_equal(run_with_desk(f, "queue show --json", ""), 1);
+    assert_null(strstr(f->out, NAME));
+    tw_json *json = NULL;
+    struct tw_error_text why;
+    assert_int_equal(tw_json_parse(tw_slice_of(f->out), &json, &why), TW_OK);
+    assert_int_equal(tw_json_size(tw_json_get(json, "letters")), 3);
+    tw_json_free(json);
+}
+
+static void mends_the_queue(void **state)
+{
+    struct cli *f = *state;
+    f->world->journal.queued = 1;
+    assert_int_equal(run_with_desk(f, "queue retry 5", ""), 0);
+    expect_text(f->out, "1 event is queued again");
+    assert_int_equal(f->world->journal.retried, 5);
+    f->world->journal.queued = 3;
+    assert_int_equal(run_with_desk(f, "queue retry --all --json", ""), 0);
+    assert_string_equal(f->out, "{\"queued\":3}\n");
+    assert_int_equal(f->world->journal.retried, 0);
+    f->world->journal.error = TW_ERR_NOT_FOUND;
+    assert_int_equal(run_with_desk(f, "queue retry 5", ""), 1);
+    expect_text(f->err, "there is no dead letter of this number");
+    assert_int_equal(run_with_desk(f, "queue retry --all", ""), 0);
+    expect_text(f->out, "There are no dead letters.");
+    f->world->journal.error = TW_ERR_FULL;
+    assert_int_equal(run_with_desk(f, "queue retry 5", ""), 1);
+    expect_text(f->err, "no room");
+    f->world->journal.error = TW_OK;
+    assert_int_equal(run_with_desk(f, "queue resync 7", ""), 0);
+    expect_text(f->out, "Everything from 7 on is sent again.");
+    assert_int_equal(f->world->journal.from, 7);
+    f->world->journal.resync = TW_RESYNC_RENEWED;
+    assert_int_equal(run_with_desk(f, "queue resync 1", ""), 0);
+    expect_text(f->out, "new epoch");
 }
 
 static void shows_events(void **state)
 {
-    struct fixture *f = *state;
+    struct cli *f = *state;
     struct tw_event_row row = {
         .type = TW_EVENT_SALE_COMPLETED,
         .subject = tw_slice_of("0042/07/2026-11-22/1\x1b[2J"),
         .data = tw_slice_of("{\"total\":214}"),
         .time_ms = WALL,
     };
-    assert_int_equal(tw_loop_new(&f->loop), TW_OK);
-    start_desk(f);
-    assert_int_equal(pthread_create(&f->thread, NULL, run_loop, f), 0);
     for (row.sequence = 1; row.sequence <= 30; row.sequence++) {
-        tw_desk_committed(f->desk, &row);
+        tw_desk_committed(f->world->desk, &row);
     }
-    assert_int_equal(run(f, "events --socket control.sock", ""), 0);
+    assert_int_equal(run_with_desk(f, "events", ""), 0);
     expect_text(f->out, "      11  ");
     expect_text(f->out, "  sale.completed      0042/07/2026-11-22/1?[2J\n");
     assert_null(strstr(f->out, "      10  "));
-    assert_int_equal(run(f, "events --json --recent 2 --socket control.sock", ""), 0);
+    assert_int_equal(run_with_desk(f, "events --json --recent 2", ""), 0);
     unsigned lines = 0;
     for (char *rest = NULL, *line = strtok_r(f->out, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
@@ -337,30 +353,32 @@ static void shows_events(void **state)
     }
     assert_int_equal(lines, 2);
     // Following goes on after the recent ones; the first line through `head` ends it.
-    assert_int_equal(run(f, "events --follow --recent 30 --socket control.sock | head -n 25", ""), 0);
-    stop_desk(f);
+    char follow[192];
+    (void)snprintf(follow, sizeof follow, "events --follow --recent 30 --socket %s | head -n 25",
+                   f->world->socket);
+    assert_int_equal(run(f, follow, ""), 0);
 }
 
 static void looks_up(void **state)
 {
-    struct fixture *f = *state;
-    f->lane.member = (struct tw_member){.found = true,
-                                        .scheme = "club",
-                                        .tier = "gold",
-                                        .has_points = true,
-                                        .points = 1240,
-                                        .as_of_ms = WALL};
-    f->lane.age_s = 180;
+    struct cli *f = *state;
+    f->world->lane.member = (struct tw_member){.found = true,
+                                               .scheme = "club",
+                                               .tier = "gold",
+                                               .has_points = true,
+                                               .points = 1240,
+                                               .as_of_ms = WALL};
+    f->world->lane.age_s = 180;
     assert_int_equal(run_with_desk(f, "lookup", CARD "\n"), 0);
     assert_string_equal(f->out, "tier    gold\npoints  1 240\nas of   3 min ago\n");
-    assert_string_equal(f->lane.via, "cli");
+    assert_string_equal(f->world->lane.via, "cli");
     assert_int_equal(run_with_desk(f, "lookup --json --operator 17", CARD), 0);
     expect_text(f->out, "\"points\":1240");
-    assert_string_equal(f->lane.by, "17");
-    f->lane.member.found = false;
+    assert_string_equal(f->world->lane.by, "17");
+    f->world->lane.member.found = false;
     assert_int_equal(run_with_desk(f, "lookup", CARD "\n"), 1);
     expect_text(f->out, "no member");
-    f->lane.error = TW_ERR_REFUSED;
+    f->world->lane.error = TW_ERR_REFUSED;
     assert_int_equal(run_with_desk(f, "lookup", CARD "\n"), 1);
     expect_text(f->err, "Payment card data is refused");
     assert_null(strstr(f->err, CARD));
@@ -377,7 +395,7 @@ static void looks_up(void **state)
 
 static void reads_receipts(void **state)
 {
-    struct fixture *f = *state;
+    struct cli *f = *state;
     int code = run(f, "receipt read -", RECEIPT "A");
     expect_text(f->out, "=> sale");
     expect_text(f->out, "358  TOTAL");
@@ -405,9 +423,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts), TEST(helps),       TEST(usage_errors), TEST(says_when_nobody_answers),
-        TEST(shows_status),      TEST(shows_queue), TEST(shows_events), TEST(looks_up),
-        TEST(reads_receipts),
+        cmocka_unit_test(texts), TEST(helps),       TEST(usage_errors),       TEST(says_when_nobody_answers),
+        TEST(shows_status),      TEST(shows_queue), TEST(shows_dead_letters), TEST(mends_the_queue),
+        TEST(shows_events),      TEST(looks_up),    TEST(reads_receipts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ static const char GOOD[] =
     "loyalty:\n"
     "  pseudonym_key: pseudonym.key\n"
     "  cards: [{scheme: club, pattern: '^6009200\\d{9}$', check: luhn}]\n"
-    "journal: {max_bytes: 2GiB, reserve_bytes: 64MiB}\n"
+    "journal: {max_bytes: 2GiB, reserve_bytes: 64MiB, key: journal.key}\n"
     "uplink: {url: \"mqtts://broker.example:8883\", ca: ca.pem, cert: terminal.pem,\n"
     "         key: terminal.key, ack: central}\n"
     "desk: {listen: \"127.0.0.1:8787\"}\n";
@@ -99,6 +99,8 @@ static void the_documented_example_is_read(void **state)
     assert_string_equal(config->uplink.ca, expected);
     (void)snprintf(expected, sizeof expected, "%s/state", folder->path);
     assert_string_equal(config->state_dir, expected);
+    (void)snprintf(expected, sizeof expected, "%s/journal.key", folder->path);
+    assert_string_equal(config->journal.key, expected);
     tw_config_free(config);
 }
 
@@ -141,6 +143,25 @@ static void put_changed(const struct folder *folder, const char *from, const cha
     put(folder, "tillwire.yaml", text);
 }
 
+static void the_way_to_the_broker_is_read_and_its_password_kept_secret(void **state)
+{
+    const struct folder *folder = *state;
+    put(folder, "tillwire.yaml", GOOD);
+    struct tw_config *config = load_good(folder);
+    assert_null(config->uplink.proxy);
+    assert_null(config->uplink.alpn);
+    tw_config_free(config);
+    put_changed(folder, "ack: central", "proxy: \"socks5://a:b@proxy:1080\", alpn: mqtt");
+    config = load_good(folder);
+    assert_string_equal(config->uplink.proxy, "socks5://a:b@proxy:1080");
+    assert_string_equal(config->uplink.alpn, "mqtt");
+    tw_config_free(config);
+    struct tw_error_text err = {0};
+    put_changed(folder, "ack: central", "proxy: \"http://store:s3cret@proxy:3128\"");
+    assert_int_equal(tw_config_load(folder->main, &config, &err), TW_ERR_INVALID);
+    assert_null(strstr(err.text, "s3cret"));
+}
+
 // P8: the error names file, line and key, and nothing is loaded.
 static void errors_name_the_place(void **state)
 {
@@ -162,10 +183,13 @@ static void errors_name_the_place(void **state)
         {"transport: tcp", "transport: smoke", "tillwire.yaml:9:", "'transport'"},
         {"forward: \"192.0.2.10:9100\"", "forward: \"192.0.2.10\"", "tillwire.yaml:10:", "'forward'"},
         {"max_bytes: 2GiB", "max_bytes: lots", "tillwire.yaml:15:", "'max_bytes'"},
+        {"key: journal.key", "key: [journal.key]", "tillwire.yaml:15:", "'key'"},
         {"  pseudonym_key: pseudonym.key\n", "", "tillwire.yaml:", "pseudonym_key"},
         {"url: \"mqtts:", "url: \"mqtt:", "tillwire.yaml:16:", "'url'"},
         {"ca: ca.pem, ", "", "tillwire.yaml:", "'uplink.ca'"},
         {"ack: central", "ack: maybe", "tillwire.yaml:17:", "'ack'"},
+        {"ack: central", "proxy: \"http://a:b@proxy:3128\"", "tillwire.yaml:17:", "'proxy'"},
+        {"ack: central", "alpn: \"mqtt http\"", "tillwire.yaml:17:", "'alpn'"},
         {"desk: {listen: \"127.0.0.1:8787\"}", "desk: {listen: \"0.0.0.0:8787\"}",
          "tillwire.yaml:18:", "'listen'"},
         {"{name: scanner,", "{", "tillwire.yaml:8:", "'name'"},
@@ -180,6 +204,19 @@ static void errors_name_the_place(void **state)
             fail_msg("case %zu: '%s' lacks '%s' or '%s'", i, err.text, cases[i].place, cases[i].key);
         }
     }
+}
+
+static void the_journal_key_may_be_a_credential_or_none(void **state)
+{
+    const struct folder *folder = *state;
+    put_changed(folder, "key: journal.key", "key: credential:journal");
+    struct tw_config *config = load_good(folder);
+    assert_string_equal(config->journal.key, "credential:journal");
+    tw_config_free(config);
+    put_changed(folder, ", key: journal.key", "");
+    config = load_good(folder);
+    assert_null(config->journal.key);
+    tw_config_free(config);
 }
 
 static void files_that_are_no_yaml(void **state)
@@ -225,9 +262,13 @@ static void profiles_are_read_and_explained(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_way_to_the_broker_is_read_and_its_password_kept_secret,
+                                        make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(the_documented_example_is_read, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(conf_d_merges, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(errors_name_the_place, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(the_journal_key_may_be_a_credential_or_none, make_folder,
+                                        drop_folder),
         cmocka_unit_test_setup_teardown(files_that_are_no_yaml, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(profiles_are_read_and_explained, make_folder, drop_folder),
     };

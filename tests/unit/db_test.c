@@ -152,7 +152,7 @@ static void values_come_back(void **state)
     assert_int_equal(bytes[0], 0xff);
     assert_int_equal(tw_stmt_step(stmt), 0);
     assert_int_equal(put(db, -7, "again"), TW_ERR_EXISTS);
-    assert_int_equal(tw_stmt_run(tw_db_sql(db, SQL_WRONG)), TW_ERR_IO);
+    assert_int_equal(tw_stmt_run(tw_db_sql(db, SQL_WRONG)), TW_ERR_DAMAGED);
     stmt = tw_db_sql(db, SQL_GET);
     tw_stmt_int(stmt, 2, 1); // there is no second parameter
     assert_int_equal(tw_stmt_step(stmt), TW_ERR_INVALID);

@@ -86,6 +86,7 @@ static void callers_share_commits(void **state)
             got++;
         }
         tw_rows_free(rows);
+        rig_ack(rig, got); // only so much may be out at a time
         rows = got < CALLERS * EACH ? rig_read(rig, got + 1) : NULL;
     }
     free(ids);

@@ -3,6 +3,7 @@
 // agent/loop: posts from other threads keep their order and are run before the loop is freed;
 // timers and watches fire, and closing them in their own callback is allowed.
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -119,12 +120,36 @@ static void timers_and_watches_fire(void **state)
     (void)close(world.pipe[1]);
 }
 
+static void hung_up(void *ctx)
+{
+    struct world *world = ctx;
+    if (++world->fired < 2) {
+        assert_int_equal(raise(SIGHUP), 0);
+        return;
+    }
+    tw_loop_stop(world->loop);
+}
+
+// SIGHUP runs what was asked for, and does not end the loop.
+static void hangups_are_told(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    assert_int_equal(tw_loop_new(&world.loop), TW_OK);
+    assert_int_equal(tw_loop_on_hangup(world.loop, hung_up, &world), TW_OK);
+    assert_int_equal(raise(SIGHUP), 0);
+    assert_int_equal(tw_loop_run(world.loop), TW_OK);
+    assert_int_equal(world.fired, 2);
+    tw_loop_free(world.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(posts_keep_their_order),
         cmocka_unit_test(posts_run_before_free),
         cmocka_unit_test(timers_and_watches_fire),
+        cmocka_unit_test(hangups_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

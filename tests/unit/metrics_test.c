@@ -59,7 +59,6 @@ static void counts_and_sets(void **state)
     assert_line(text, "# TYPE tillwire_scans_total counter");
     assert_line(text, "tillwire_guard_masked_total 0");
     assert_null(strstr(text, "\ntillwire_members_age_seconds ")); // unknown, not zero
-    assert_true(tw_metrics_total(metrics, TW_METRIC_SCANS) == 4.0);
     free(text);
     tw_metrics_free(metrics);
 }
@@ -108,7 +107,6 @@ static void series_are_bounded(void **state)
     }
     assert_int_equal(lines, TW_METRIC_MAX_SERIES + 1);
     assert_line(text, "tillwire_tap_bytes_total{device=\"other\"} 512");
-    assert_true(tw_metrics_total(metrics, TW_METRIC_TAP_BYTES) == 3.0 * TW_METRIC_MAX_SERIES);
     free(text);
     tw_metrics_free(metrics);
 }

@@ -116,7 +116,6 @@ static inline void read_stream(const struct fixture *fixture, struct tw_slice by
         at += len;
     }
     assert_int_equal(tw_reader_close(reader), TW_OK);
-    assert_false(tw_reader_pending(reader));
     assert_false(facts->backwards);
     assert_int_equal(facts->end, bytes.len);
     tw_reader_free(reader);

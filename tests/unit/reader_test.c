@@ -242,12 +242,11 @@ static void idle_gives_out_what_is_complete(void **state)
     feed_text(reader, articles);
     assert_int_equal(tw_reader_idle(reader), TW_OK);
     assert_int_equal(facts.count, 0);
-    assert_true(tw_reader_pending(reader));
     feed_text(reader, payment);
     assert_int_equal(tw_reader_idle(reader), TW_OK);
     assert_int_equal(facts.count, 1);
     expect_sale(&facts, 0, 2000, NULL);
-    assert_false(tw_reader_pending(reader));
+    assert_int_equal(facts.end, strlen(heading) + strlen(articles) + strlen(payment)); // nothing is left out
     feed_text(reader, heading);
     assert_int_equal(tw_reader_close(reader), TW_OK);
     assert_int_equal(facts.count, 2);
@@ -261,7 +260,6 @@ static void restored_reader_goes_on(void **state)
     struct tw_reader *reader = open_reader(*state, &facts);
     feed_text(reader, heading);
     tw_reader_restore(reader, 5000, NULL);
-    assert_false(tw_reader_pending(reader));
     feed_text(reader, articles);
     feed_text(reader, payment);
     assert_int_equal(tw_reader_close(reader), TW_OK);

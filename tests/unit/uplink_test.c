@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "agent/uplink/flow.h"
 #include "agent/uplink/inbox.h"
 #include "agent/uplink/mqtt.h"
 #include "agent/uplink/shelf.h"
@@ -136,7 +137,7 @@ static void assert_why(const struct tw_why *why, const char *words)
     static const struct tw_mqtt_options options = {
         .address = {.host = "broker.example", .port = 8883}, .ca = "ca.pem", .cert = "t.pem", .key = "t.key"};
     struct tw_error_text err = {""};
-    tw_why_say(why, &options, "the rest", &err);
+    tw_why_say(why, &options, NULL, "the rest", &err);
     assert_non_null(strstr(err.text, "broker.example port 8883"));
     if (strstr(err.text, words) == NULL) {
         fail_msg("\"%s\" is not in \"%s\"", words, err.text);
@@ -157,14 +158,11 @@ static void test_sentences(void **state)
          "t.pem has expired"},
         {{"OpenSSL Error[0]: error:0A00045C:SSL routines::tlsv13 alert certificate required"},
          "client certificate"},
-        {{"Error: Unable to load client key file \"t.key\".",
-          "OpenSSL Error[0]: error:05800074:x509 certificate routines::key values mismatch"},
-         "t.key does not belong"},
-        {{"Error: Unable to load client certificate \"t.pem\"."}, "t.pem cannot be used"},
-        {{"Error: Unable to load CA certificates, check cafile \"ca.pem\"."}, "ca.pem cannot be used"},
+        {{"OpenSSL Error[0]: error:0A00042E:SSL routines::tlsv1 alert protocol version"},
+         "does not speak TLS 1.3"},
+        {{"OpenSSL Error[0]: error:0A000460:SSL routines::tlsv1 alert no application protocol"},
+         "check uplink.alpn"},
         {{"OpenSSL Error[0]: error:0A00010B:SSL routines::wrong version number"}, "does not speak TLS"},
-        {{"Error: host name verification failed.", "OpenSSL Error[0]: ...certificate verify failed"},
-         "for another host name"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct tw_why why = {.answered = false};
@@ -176,8 +174,76 @@ static void test_sentences(void **state)
     assert_why(&(struct tw_why){.answered = true, .reason = 0x87}, "access list");
     assert_why(&(struct tw_why){.answered = true, .reason = 0x8e}, "same id");
     assert_why(&(struct tw_why){.answered = true, .reason = 0x83}, "0x83");
+    assert_why(&(struct tw_why){.answered = true, .reason = 0xf3}, "reason code 0xf3");
+    assert_why(&(struct tw_why){.answered = true, .reason = 0x9c}, "another broker for a while");
+    struct tw_why moved = {.answered = true, .reason = 0x9d};
+    tw_why_server(&moved, "b2.example:8883\n\x1b[31m");
+    assert_why(&moved, "to b2.example:8883??[31m; change uplink.url");
     assert_why(&(struct tw_why){.answered = true}, "lost (the rest)");
     assert_why(&(struct tw_why){.answered = false}, "before it answered (the rest)");
+}
+
+static void test_alarms_name_event_reason_and_remedy(void **state)
+{
+    (void)state;
+    static const struct {
+        struct tw_flow_action action;
+        const char *words[3];
+    } rows[] = {
+        {{.alarm = TW_FLOW_NO_SUBSCRIBER},
+         {"nobody at the broker", "acme/evt/#", "start the central service"}},
+        {{.alarm = TW_FLOW_REFUSED, .reason = 0x87}, {"0x87", "access list", "kept and tried again"}},
+        {{.alarm = TW_FLOW_REFUSED, .reason = 0xf3}, {"0xf3", "see its log", "kept and tried again"}},
+        {{.alarm = TW_FLOW_ROW_REFUSED, .from = 12, .reason = 0x95},
+         {"event 12 ", "too large", "goes to the dead letters"}},
+        {{.alarm = TW_FLOW_NO_ACK}, {"did not acknowledge for 5 s", "check that it runs", ""}},
+        {{.alarm = TW_FLOW_TWIN}, {"this terminal's id", "no two terminals share", ""}},
+        {{.alarm = TW_FLOW_SHORT_LIVED}, {"3 connections in a row", "two terminals share", ""}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct tw_error_text err = {""};
+        tw_why_alarm(&rows[i].action, "acme/", &err);
+        for (size_t j = 0; j < 3; j++) {
+            assert_non_null(strstr(err.text, rows[i].words[j]));
+        }
+        assert_true(strlen(err.text) < sizeof((struct tw_uplink_status *)NULL)->why); // not cut
+    }
+}
+
+static void test_proxies(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *host, *user, *password;
+        int port;
+    } good[] = {{"socks5://proxy.example", "proxy.example", "", "", 1080},
+                {"socks5://[::1]:9", "::1", "", "", 9},
+                {"socks5://store@proxy:3", "proxy", "store", "", 3},
+                {"socks5://store:p%40s%3as%25@proxy:3", "proxy", "store", "p@s:s%", 3},
+                {"socks5://a:b@c@proxy:3", "proxy", "a", "b@c", 3}};
+    static const char *const bad[] = {
+        "socks5://",          "http://s3cret@proxy",    "socks5://:s3cret@proxy",
+        "socks5://@proxy",    "socks5://a:s3cret@",     "socks5://a:s3cret%4@proxy",
+        "socks5://a:s3cret%", "socks5://a:s3cret%zz@p", "socks5://a:s3cret%00@p",
+        "socks5://p:0",       "socks5://a:s3cret@p:x",  "socks5://a:s3cret@p/x"};
+    struct tw_proxy proxy;
+    struct tw_error_text err = {""};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(tw_proxy_parse(good[i].url, &proxy, &err), TW_OK);
+        assert_string_equal(proxy.address.host, good[i].host);
+        assert_string_equal(proxy.user, good[i].user);
+        assert_string_equal(proxy.password, good[i].password);
+        assert_int_equal(proxy.address.port, good[i].port);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(tw_proxy_parse(bad[i], &proxy, &err), TW_ERR_INVALID);
+        assert_null(strstr(err.text, "s3cret")); // P6 holds for passwords as well
+        assert_non_null(strstr(err.text, "uplink.proxy"));
+    }
+    char longest[700] = "socks5://";
+    memset(longest + 9, 'a', 300);
+    (void)snprintf(longest + 309, sizeof longest - 309, "@proxy");
+    assert_int_equal(tw_proxy_parse(longest, &proxy, &err), TW_ERR_INVALID);
 }
 
 // As the journal makes them: freed by tw_rows_free, which belongs to the journal.
@@ -204,10 +270,16 @@ static void test_shelf_hands_out_rows_in_order(void **state)
     (void)state;
     struct tw_rows *first = rows_from(5, 3, 6), *second = rows_from(8, 2, 0);
     struct tw_shelf shelf = {.sets = {first, second}, .count = 2};
-    assert_int_equal(tw_shelf_row(&shelf, 5)->sequence, 5);
-    assert_null(tw_shelf_row(&shelf, 6)); // a dead letter
-    assert_int_equal(tw_shelf_row(&shelf, 7)->sequence, 7);
+    const struct tw_journal_payload *row = NULL;
+    assert_int_equal(tw_shelf_find(&shelf, 5, &row), TW_SHELF_ROW);
+    assert_int_equal(row->sequence, 5);
+    assert_int_equal(tw_shelf_find(&shelf, 6, &row), TW_SHELF_DEAD);
+    assert_int_equal(tw_shelf_find(&shelf, 7, &row), TW_SHELF_ROW);
+    assert_int_equal(row->sequence, 7);
+    assert_int_equal(tw_shelf_find(&shelf, 6, &row), TW_SHELF_ABSENT); // it went by: nobody knows
     assert_int_equal(shelf.count, 2);
+    struct tw_shelf empty = {.count = 0};
+    assert_int_equal(tw_shelf_find(&empty, 1, &row), TW_SHELF_ABSENT);
     free_rows(first);
     free_rows(second);
 }
@@ -252,7 +324,11 @@ static void test_inbox_keeps_the_newest(void **state)
     assert_int_equal(letters.members_version, 4);
     assert_false(has_mail(inbox));
     tw_inbox_take(inbox, &letters);
-    assert_false(letters.members || letters.settled);
+    assert_false(letters.members || letters.settled || letters.resync != 0);
+    tw_inbox_resync(inbox, 30);
+    tw_inbox_resync(inbox, 40); // the lowest holds
+    tw_inbox_take(inbox, &letters);
+    assert_int_equal(letters.resync, 30);
     struct tw_rows *rows = rows_from(1, 1, 0);
     tw_inbox_on_rows(tw_inbox_question(inbox, 9), rows);
     tw_inbox_take(inbox, &letters);
@@ -293,6 +369,8 @@ int main(void)
         cmocka_unit_test(test_reach),
         cmocka_unit_test(test_reach_is_bounded_and_can_be_called_off),
         cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_alarms_name_event_reason_and_remedy),
+        cmocka_unit_test(test_proxies),
         cmocka_unit_test(test_shelf_hands_out_rows_in_order),
         cmocka_unit_test(test_shelf_maps_packet_ids),
         cmocka_unit_test(test_inbox_keeps_the_newest),

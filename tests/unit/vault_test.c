@@ -236,7 +236,7 @@ static void rotation_by_reload(void **state)
     assert_int_equal(tw_vault_current(f->vault), 1);
     assert_int_equal(seal_text(f, 1, "b", "old"), TW_OK);
     write_file(f->path, "12 " HEX_2 "\r\n\n1 " HEX_1 "\n", 0600);
-    assert_int_equal(tw_vault_reload(f->vault, &f->err), TW_OK);
+    assert_int_equal(tw_vault_reload(f->vault, 0, &f->err), TW_OK);
     assert_int_equal(tw_vault_current(f->vault), 12);
     assert_int_equal(open_it(f, 1, "b"), TW_OK);
     assert_string_equal((char *)f->opened.ptr, "old");
@@ -245,17 +245,20 @@ static void rotation_by_reload(void **state)
 
     // Nothing that fails changes anything.
     write_file(f->path, "1 " HEX_1 "\n12 nonsense\n", 0600);
-    assert_int_equal(tw_vault_reload(f->vault, &f->err), TW_ERR_INVALID);
+    assert_int_equal(tw_vault_reload(f->vault, 0, &f->err), TW_ERR_INVALID);
     write_file(f->path, "1 " HEX_2 "\n13 " HEX_1 "\n", 0600);
-    assert_int_equal(tw_vault_reload(f->vault, &f->err), TW_ERR_MISMATCH);
+    assert_int_equal(tw_vault_reload(f->vault, 0, &f->err), TW_ERR_MISMATCH);
     assert_non_null(strstr(f->err.text, "key 1"));
     assert_int_equal(unlink(f->path), 0);
-    assert_int_equal(tw_vault_reload(f->vault, &f->err), TW_ERR_IO);
+    assert_int_equal(tw_vault_reload(f->vault, 0, &f->err), TW_ERR_IO);
     assert_int_equal(tw_vault_current(f->vault), 12);
     assert_int_equal(open_it(f, 12, "b"), TW_OK);
 
     write_file(f->path, "12 " HEX_2, 0600);
-    assert_int_equal(tw_vault_reload(f->vault, &f->err), TW_OK);
+    assert_int_equal(tw_vault_reload(f->vault, 1, &f->err), TW_ERR_MISMATCH); // rows under key 1 are there
+    assert_non_null(strstr(f->err.text, "no longer holds key 1"));
+    assert_int_equal(seal_text(f, 1, "b", "still there"), TW_OK);
+    assert_int_equal(tw_vault_reload(f->vault, 2, &f->err), TW_OK);
     assert_int_equal(seal_text(f, 1, "b", "gone"), TW_ERR_NOT_FOUND);
 }
 
@@ -264,7 +267,7 @@ static void *reload_many(void *arg)
     struct fixture *f = arg;
     int rc = TW_OK;
     for (int i = 0; i < 200 && rc == TW_OK; i++) {
-        rc = tw_vault_reload(f->vault, NULL);
+        rc = tw_vault_reload(f->vault, 0, NULL);
     }
     return rc == TW_OK ? f : NULL;
 }
@@ -365,7 +368,7 @@ static void as_many_keys_as_allowed(void **state)
     assert_int_equal(tw_vault_current(f->vault), 65535);
     tw_buf_add_text(&text, "1 " HEX_2 "\n");
     write_file(f->path, (const char *)text.ptr, 0600);
-    assert_int_equal(tw_vault_reload(f->vault, &f->err), TW_ERR_INVALID);
+    assert_int_equal(tw_vault_reload(f->vault, 0, &f->err), TW_ERR_INVALID);
     assert_non_null(strstr(f->err.text, "64 keys"));
     tw_buf_free(&text);
 }
@@ -377,9 +380,9 @@ static void a_credential_is_found(void **state)
     assert_int_equal(setenv("CREDENTIALS_DIRECTORY", f->folder, 1), 0);
     assert_int_equal(tw_vault_load(f->seal, "credential:journal.key", false, &f->vault, &f->err), TW_OK);
     assert_int_equal(tw_vault_current(f->vault), 1);
-    assert_int_equal(tw_vault_reload(f->vault, &f->err), TW_OK);
+    assert_int_equal(tw_vault_reload(f->vault, 0, &f->err), TW_OK);
     (void)unsetenv("CREDENTIALS_DIRECTORY");
-    assert_int_equal(tw_vault_reload(f->vault, &f->err), TW_ERR_NOT_FOUND);
+    assert_int_equal(tw_vault_reload(f->vault, 0, &f->err), TW_ERR_NOT_FOUND);
 }
 
 int main(void)

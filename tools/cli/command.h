@@ -26,6 +26,8 @@ struct tw_cli { // what every command is given
     const char *config;      // NULL: TW_CONFIG_DEFAULT_PATH
     const char *socket;      // NULL: run_dir/control.sock of the configuration
     const char *operand;     // the only one, NULL: none
+    const char *verb;        // queue: NULL, "show", "retry" or "resync"
+    bool data, all;          // queue
     const char *profile;     // receipt
     const char *operator_id; // lookup
     bool follow;             // events

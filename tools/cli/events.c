@@ -2,39 +2,22 @@
 //
 // tillwire events: the newest events, and with --follow each one as it is made durable.
 #include <inttypes.h>
-#include <time.h>
 
-#include "tillwire/event.h"
 #include "tools/cli/client.h"
+#include "tools/cli/show.h"
 #include "tools/cli/text.h"
 
 #define MAX_RECENT 256 // TW_DESK_RECENT_EVENTS: more are not kept in memory
 
-// "2026-11-22T09:15:00.123Z" as "10:15:00" where the terminal stands.
-static void local_time(const char *utc, char out[TW_TEXT_MAX])
-{
-    struct tm parts = {0};
-    if (utc == NULL || strptime(utc, "%Y-%m-%dT%H:%M:%S", &parts) == NULL) {
-        (void)snprintf(out, TW_TEXT_MAX, "?");
-        return;
-    }
-    time_t at = timegm(&parts);
-    (void)localtime_r(&at, &parts);
-    (void)strftime(out, TW_TEXT_MAX, "%m-%d %H:%M:%S", &parts);
-}
-
 static void print_event(const tw_json *event)
 {
-    static const size_t prefix = sizeof TW_EVENT_PREFIX - 1;
     char when[TW_TEXT_MAX];
     int64_t sequence = 0;
     struct tw_buf subject = {0};
-    const char *type = tw_json_text(tw_json_get(event, "type"));
     bool known = tw_json_int(tw_json_get(event, "sequence"), &sequence) == TW_OK;
-    local_time(tw_json_text(tw_json_get(event, "time")), when);
+    tw_text_time(tw_json_text(tw_json_get(event, "time")), when);
     tw_text_plain(tw_slice_of(tw_json_text(tw_json_get(event, "subject"))), &subject);
-    type = type != NULL && strncmp(type, TW_EVENT_PREFIX, prefix) == 0 ? type + prefix : "?";
-    (void)printf("%8" PRId64 "  %s  %-18s  %s\n", known ? sequence : -1, when, type,
+    (void)printf("%8" PRId64 "  %s  %-18s  %s\n", known ? sequence : -1, when, tw_show_type(event),
                  subject.ptr != NULL ? (const char *)subject.ptr : "");
     tw_buf_free(&subject);
 }

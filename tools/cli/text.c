@@ -2,6 +2,7 @@
 #include "tools/cli/text.h"
 
 #include <inttypes.h>
+#include <time.h>
 
 void tw_text_age(int64_t seconds, char out[TW_TEXT_MAX])
 {
@@ -49,6 +50,18 @@ void tw_text_count(int64_t count, char out[TW_TEXT_MAX])
         out[at++] = digits[i];
     }
     out[at] = '\0';
+}
+
+void tw_text_time(const char *utc, char out[TW_TEXT_MAX])
+{
+    struct tm parts = {0};
+    if (utc == NULL || strptime(utc, "%Y-%m-%dT%H:%M:%S", &parts) == NULL) {
+        (void)snprintf(out, TW_TEXT_MAX, "?");
+        return;
+    }
+    time_t at = timegm(&parts);
+    (void)localtime_r(&at, &parts);
+    (void)strftime(out, TW_TEXT_MAX, "%m-%d %H:%M:%S", &parts);
 }
 
 void tw_text_plain(struct tw_slice text, struct tw_buf *out)

@@ -35,7 +35,8 @@ MAY_INCLUDE = {
 HOMES = {
     "uv.h": "agent/loop", "sqlite3.h": "agent/journal", "mosquitto.h": "agent/uplink", "mqtt_protocol.h": "agent/uplink",
     "openssl/": "agent/uplink", "jansson.h": "agent/decode", "expat.h": "agent/decode", "pcre2.h": "agent/decode",
-    "iconv.h": "agent/decode", "cyaml/": "agent/config", "microhttpd.h": "agent/desk", "mbedtls/": "agent/seal",
+    "iconv.h": "agent/decode", "zstd.h": "agent/journal", "zdict.h": "agent/journal",
+    "cyaml/": "agent/config", "microhttpd.h": "agent/desk", "mbedtls/": "agent/seal",
     "libserialport.h": "hal/io", "libudev.h": "hal/core", "systemd/": "agent/supervise", "curl/": "tools/cli",
     "cmocka.h": "tests",
 }

@@ -23,6 +23,7 @@ class Printer:
             return len(self.paper)
 
     def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)  # else the thread that waits there takes one more connection
         self._listener.close()
 
     def _serve(self):

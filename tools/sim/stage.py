@@ -16,7 +16,6 @@ import random
 import re
 import secrets
 import shutil
-import sqlite3
 import subprocess
 import tempfile
 
@@ -265,18 +264,13 @@ class Stage:
         return self.has_taken_paper() and self.metric("queue_events") == 0
 
     def has_taken_paper(self):
-        """Whether events of every byte that was printed are durable: the tap's position in the journal says so."""
-        journal = self.state / "journal.db"
-        if not journal.exists():
-            return False
-        database = sqlite3.connect(f"file:{journal}?mode=ro", uri=True, timeout=10)
+        """Whether events of every byte that was printed are durable: the tap's position in the status says so."""
         try:
-            positions = database.execute("SELECT position FROM tap WHERE device = 'printer'").fetchall()
-        except sqlite3.OperationalError:  # it is just being made
-            positions = []
-        finally:
-            database.close()
-        return [(len(self.till.sent),)] == positions or not self.till.sent
+            devices = json.loads(self.get("/v1/status")[1])["devices"]
+        except (OSError, ValueError):  # it is just starting
+            return False
+        positions = [device["position"] for device in devices if device["name"] == "printer"]
+        return positions == [len(self.till.sent)] or not self.till.sent
 
     def has_taken_receipts(self):
         """The same for whole receipts; paper that is fed after the last one may still wait for its end."""

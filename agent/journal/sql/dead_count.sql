@@ -1,2 +1,1 @@
--- All dead letters, and those whose row still stands in the queue.
-SELECT count(*), coalesce(sum(epoch = ?1 AND sequence > ?2), 0) FROM dead_letters
+SELECT count(*) FROM dead_letters

@@ -1,4 +1,2 @@
-INSERT INTO dead_letters
-    (epoch, sequence, id, type, subject, time_ms, recorded_ms, monotonic_ms, boot, clock, data, reason, at_ms)
-SELECT ?1, sequence, id, type, subject, time_ms, recorded_ms, monotonic_ms, boot, clock, data, ?3, ?4
-FROM outbox WHERE sequence = ?2
+INSERT INTO dead_letters (epoch, sequence, n, life, type, time_ms, key, sealed, reason, at_ms)
+SELECT ?2, ?3, n, life, type, time_ms, key, sealed, ?4, ?5 FROM events WHERE n = ?1

@@ -1,17 +1,14 @@
--- What the centre refused: the row as it was, with the reason.
+-- What the centre or the broker refused: the row as it was, with the reason.
 CREATE TABLE dead_letters (
-    n INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY,
     epoch TEXT NOT NULL,
     sequence INTEGER NOT NULL,
-    id BLOB NOT NULL,
+    n INTEGER NOT NULL,
+    life INTEGER NOT NULL,
     type INTEGER NOT NULL,
-    subject TEXT NOT NULL,
     time_ms INTEGER NOT NULL,
-    recorded_ms INTEGER NOT NULL,
-    monotonic_ms INTEGER NOT NULL,
-    boot INTEGER NOT NULL REFERENCES boots (id),
-    clock INTEGER NOT NULL,
-    data BLOB NOT NULL,
+    key INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
     reason TEXT NOT NULL,
     at_ms INTEGER NOT NULL
 ) STRICT

@@ -1,4 +1,4 @@
--- Idempotency-Keys by their SHA-256, with that of the body they came with and the id they were answered with.
+-- Idempotency-Keys: the first half of the SHA-256 of each and of the body it came with, and the id it was answered with.
 CREATE TABLE idempotency (
     key BLOB PRIMARY KEY,
     body BLOB NOT NULL,

@@ -1,8 +1,6 @@
--- Transaction keys: the event last written for the key, and its data for comparison with later witnesses.
+-- Transaction keys and the row that stands for each.
 CREATE TABLE sales (
-    n INTEGER PRIMARY KEY,
-    key TEXT NOT NULL UNIQUE,
-    id BLOB NOT NULL,
-    seen_ms INTEGER NOT NULL,
-    data BLOB NOT NULL
-) STRICT
+    key TEXT PRIMARY KEY,
+    n INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the files of the journal share: journal.c (the writer thread, opening and closing), post.c (what other
+// threads ask of it).
+#ifndef TW_JOURNAL_PARTS_H
+#define TW_JOURNAL_PARTS_H
+
+#include "agent/journal/mailbox.h"
+#include "agent/journal/rescue.h"
+
+struct tw_journal {
+    struct tw_journal_options options; // with these two as strings, to open anew
+    char *path, *source;
+    struct tw_store *store; // of the writer thread once that runs; NULL: being repaired
+    struct tw_rescue rescue;
+    int64_t repair_ms;       // not before; CLOCK_MONOTONIC
+    int64_t repair_wait_ms;  // after the next one
+    uint64_t damaged_before; // files set aside when the damage was found
+    struct tw_mailbox mailbox;
+    pthread_t thread;
+    struct tw_read_request read; // of the writer thread: waits for rows
+    char read_epoch[37];         // of the rows given last
+    uint64_t linger_us;          // before the next group is taken
+    uint64_t unwritten;          // sequence of the first rejection that could not be written; 0: none
+    char unwritten_epoch[37];
+    int64_t save_not_before_ms; // after a commit that failed, CLOCK_MONOTONIC
+    int64_t rest_ms;            // when to rest, CLOCK_MONOTONIC; 0: not before there was work
+    bool is_damaged;
+    bool rested; // a little, since there was work
+    pthread_mutex_t stats_mutex;
+    struct tw_journal_stats stats;
+};
+
+#endif

@@ -1,0 +1,1 @@
+SELECT boot FROM boots WHERE id = ?1

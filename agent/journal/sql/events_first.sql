@@ -1,0 +1,1 @@
+SELECT coalesce(min(n), 1) FROM events

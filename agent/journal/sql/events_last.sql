@@ -1,0 +1,1 @@
+SELECT n FROM events ORDER BY n DESC LIMIT 1

@@ -1,0 +1,1 @@
+SELECT n FROM events WHERE n > ?1 ORDER BY n LIMIT 1

@@ -1,0 +1,1 @@
+SELECT time_ms FROM events WHERE n > ?1 AND state = 0 ORDER BY n LIMIT 1

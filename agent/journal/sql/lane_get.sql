@@ -1,1 +1,0 @@
-SELECT state FROM lane WHERE workstation = ?1

@@ -1,1 +1,0 @@
-INSERT OR REPLACE INTO lane (workstation, state) VALUES (?1, ?2)

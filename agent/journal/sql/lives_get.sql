@@ -1,0 +1,1 @@
+SELECT epoch, base FROM lives WHERE life = ?1

@@ -1,4 +1,0 @@
-CREATE TABLE lane (
-    workstation TEXT PRIMARY KEY,
-    state BLOB NOT NULL
-) STRICT, WITHOUT ROWID

@@ -1,1 +1,0 @@
-SELECT type, dead, length(data) FROM outbox WHERE sequence = ?1

@@ -1,1 +1,0 @@
-UPDATE outbox SET dead = 1 WHERE sequence = ?1

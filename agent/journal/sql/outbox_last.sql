@@ -1,1 +1,0 @@
-SELECT sequence, id FROM outbox ORDER BY sequence DESC LIMIT 1

@@ -1,1 +1,0 @@
-SELECT sequence FROM outbox WHERE sequence > ?1 ORDER BY sequence LIMIT 1

@@ -1,1 +1,0 @@
-SELECT time_ms FROM outbox WHERE sequence > ?1 AND dead = 0 ORDER BY sequence LIMIT 1

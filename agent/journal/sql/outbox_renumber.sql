@@ -1,1 +1,0 @@
-UPDATE outbox SET sequence = ?2 WHERE sequence = ?1

@@ -1,1 +1,0 @@
-SELECT id, data FROM sales WHERE key = ?1

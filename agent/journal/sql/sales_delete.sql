@@ -1,0 +1,1 @@
+DELETE FROM sales WHERE key = ?1

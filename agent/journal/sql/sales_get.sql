@@ -1,0 +1,1 @@
+SELECT n, seen_ms FROM sales WHERE key = ?1

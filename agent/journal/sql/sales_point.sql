@@ -1,0 +1,1 @@
+UPDATE sales SET n = ?2 WHERE key = ?1

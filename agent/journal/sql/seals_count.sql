@@ -1,0 +1,1 @@
+SELECT count(*), coalesce(min(key), 0) FROM seals

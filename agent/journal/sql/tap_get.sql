@@ -1,1 +1,0 @@
-SELECT boot, position, state FROM tap WHERE device = ?1

@@ -1,1 +1,0 @@
-INSERT OR REPLACE INTO tap (device, boot, position, state) VALUES (?1, ?2, ?3, ?4)

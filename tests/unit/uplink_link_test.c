@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a link makes of the flow's decisions, with a broker and a journal that only remember: which rows are
+// sent in which order, and that nothing counts as taken which was not sent. The whole of it against a real
+// broker is tests/system/uplink_delivery.py.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/uplink/link_state.h"
+#include "tillwire/clock.h"
+
+#define AHEAD_MS (TW_RELEASE_WALL_MS + INT64_C(13) * 365 * 86400 * 1000) // the journal's newest time
+#define EPOCH    "11111111-2222-4333-8444-555555555555"
+#define ROWS     250
+#define MAX      20 // the broker's receive maximum
+
+// ---- a broker that remembers ----
+
+struct tw_mqtt {
+    uint64_t sent[ROWS]; // sequences; the packet id is the place, from 1 on
+    int count;
+};
+
+int tw_mqtt_publish(struct tw_mqtt *mqtt, const struct tw_mqtt_message *message, int *mid)
+{
+    assert_in_range(mqtt->count, 0, ROWS - 1);
+    memcpy(&mqtt->sent[mqtt->count], message->payload.ptr, sizeof mqtt->sent[0]);
+    *mid = ++mqtt->count;
+    return TW_OK;
+}
+
+void tw_mqtt_cork(struct tw_mqtt *mqtt, bool corked)
+{
+    (void)mqtt;
+    (void)corked;
+}
+
+int tw_mqtt_open(const struct tw_mqtt_options *options, const struct tw_mqtt_hooks *hooks, void *ctx,
+                 struct tw_mqtt **out, struct tw_error_text *err)
+{
+    (void)options;
+    (void)hooks;
+    (void)ctx;
+    (void)out;
+    return tw_fail(err, TW_ERR_IO, "there is none");
+}
+
+int tw_mqtt_fd(const struct tw_mqtt *mqtt)
+{
+    (void)mqtt;
+    return -1;
+}
+
+int tw_mqtt_reason(const struct tw_mqtt *mqtt)
+{
+    (void)mqtt;
+    return 0;
+}
+
+short tw_mqtt_prepare(struct tw_mqtt *mqtt)
+{
+    (void)mqtt;
+    return 0;
+}
+
+int tw_mqtt_run(struct tw_mqtt *mqtt, short revents, bool *more, struct tw_error_text *err)
+{
+    (void)mqtt;
+    (void)revents;
+    (void)err;
+    *more = false;
+    return TW_OK;
+}
+
+int tw_mqtt_subscribe(struct tw_mqtt *mqtt, const char *const *topics, size_t count)
+{
+    (void)mqtt;
+    (void)topics;
+    (void)count;
+    return TW_OK;
+}
+
+void tw_mqtt_close(struct tw_mqtt *mqtt, int wait_ms)
+{
+    (void)mqtt;
+    (void)wait_ms;
+}
+
+// ---- a journal that does nothing ----
+
+void tw_rows_free(struct tw_rows *rows)
+{
+    if (rows != NULL) {
+        free(rows->rows);
+        free(rows);
+    }
+}
+
+void tw_journal_stats(struct tw_journal *journal, struct tw_journal_stats *out)
+{
+    (void)journal;
+    memset(out, 0, sizeof *out);
+    (void)snprintf(out->epoch, sizeof out->epoch, "%s", EPOCH);
+    out->next_sequence = ROWS + 1;
+    out->latest_ms = AHEAD_MS;
+}
+
+int tw_journal_read(struct tw_journal *journal, uint64_t from, size_t max_rows, tw_journal_rows_fn *fn,
+                    void *ctx)
+{
+    (void)journal;
+    (void)from;
+    (void)max_rows;
+    (void)fn;
+    (void)ctx;
+    return TW_OK;
+}
+
+int tw_journal_acknowledge(struct tw_journal *journal, const char *epoch, uint64_t through,
+                           void (*done)(void *ctx), void *ctx)
+{
+    return tw_journal_acknowledge_hash(journal, epoch, through, NULL, done, ctx);
+}
+
+int tw_journal_acknowledge_hash(struct tw_journal *journal, const char *epoch, uint64_t through,
+                                const uint8_t head[32], void (*done)(void *ctx), void *ctx)
+{
+    (void)journal;
+    (void)epoch;
+    (void)through;
+    (void)head;
+    (void)done;
+    (void)ctx;
+    return TW_OK;
+}
+
+int tw_journal_reject(struct tw_journal *journal, const char *epoch, uint64_t sequence, const char *reason)
+{
+    (void)journal;
+    (void)epoch;
+    (void)sequence;
+    (void)reason;
+    return TW_OK;
+}
+
+int tw_journal_refuse(struct tw_journal *journal, const char *epoch, uint64_t sequence, const char *reason)
+{
+    return tw_journal_reject(journal, epoch, sequence, reason);
+}
+
+int tw_journal_resync(struct tw_journal *journal, uint64_t from, enum tw_resync *out)
+{
+    (void)journal;
+    (void)from;
+    *out = TW_RESYNC_READ;
+    return TW_OK;
+}
+
+// ---- a connected link ----
+
+struct rig {
+    struct tw_clock clock;
+    struct tw_mqtt mqtt;
+    struct tw_link link;
+    uint64_t sequences[ROWS + 1]; // what the rows hold: their own
+};
+
+static int64_t stand_still(const struct tw_clock *clock)
+{
+    (void)clock;
+    return 1000;
+}
+
+static int64_t battery_is_empty(const struct tw_clock *clock)
+{
+    (void)clock;
+    return 1000;
+}
+
+static enum tw_clock_trust nobody_vouches(const struct tw_clock *clock)
+{
+    (void)clock;
+    return TW_CLOCK_SUSPECT;
+}
+
+static int begin(void **state)
+{
+    struct rig *rig = calloc(1, sizeof *rig);
+    const struct tw_flow_journal journal = {EPOCH, 0, ROWS + 1};
+    struct tw_flow_actions out;
+    assert_non_null(rig);
+    rig->clock.monotonic_ms = stand_still;
+    rig->clock.wall_ms = battery_is_empty;
+    rig->clock.trust = nobody_vouches;
+    rig->link.options.clock = &rig->clock;
+    rig->link.mqtt = &rig->mqtt;
+    rig->link.flow = tw_flow_new(TW_ACK_BROKER, 1, &journal);
+    assert_int_equal(tw_inbox_new(&rig->link.inbox), TW_OK);
+    for (uint64_t sequence = 0; sequence <= ROWS; sequence++) {
+        rig->sequences[sequence] = sequence;
+    }
+    tw_flow_step(rig->link.flow, 1000, &(struct tw_flow_event){.kind = TW_FLOW_TICK}, &out);
+    tw_flow_step(
+        rig->link.flow, 1000,
+        &(struct tw_flow_event){.kind = TW_FLOW_CONNECTED, .receive_maximum = MAX, .journal = journal}, &out);
+    *state = rig;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct rig *rig = *state;
+    tw_shelf_flush(&rig->link.shelf);
+    tw_flow_free(rig->link.flow);
+    tw_inbox_free(rig->link.inbox);
+    free(rig);
+    return 0;
+}
+
+static struct tw_flow_view view_of(const struct rig *rig)
+{
+    struct tw_flow_view view;
+    tw_flow_view(rig->link.flow, &view);
+    return view;
+}
+
+static bool is_dead(uint64_t sequence)
+{
+    return sequence == 1 || (sequence >= 30 && sequence < 75) || sequence % 17 == 0;
+}
+
+// Answers the flow's question: rows up to `last`, without the dead ones.
+static void give_rows(struct rig *rig, uint64_t from, uint64_t last)
+{
+    struct tw_rows *rows = calloc(1, sizeof *rows);
+    rows->rows = calloc(last - from + 1, sizeof *rows->rows);
+    for (uint64_t sequence = from; sequence <= last; sequence++) {
+        if (!is_dead(sequence)) {
+            const uint8_t *bytes = (const uint8_t *)&rig->sequences[sequence];
+            rows->rows[rows->count++] =
+                (struct tw_journal_payload){sequence, "sale", {bytes, sizeof rig->sequences[0]}};
+        }
+    }
+    assert_true(tw_shelf_put(&rig->link.shelf, rows));
+    tw_link_step(&rig->link,
+                 &(struct tw_flow_event){.kind = TW_FLOW_ROWS, .rows = {EPOCH, view_of(rig).question, last}});
+}
+
+// P2: in broker mode an event counts as delivered when the broker took it, and not before. Dead letters lie
+// between, alone and many in a row.
+static void test_p2_each_row_is_sent_once_and_in_order_around_dead_letters(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t read = 0, live = 0;
+    for (int answered = 0;;) {
+        if (view_of(rig).question != 0 && read < ROWS) {
+            uint64_t last = read + 100 < ROWS ? read + 100 : ROWS;
+            give_rows(rig, read + 1, last);
+            read = last;
+        } else if (answered < rig->mqtt.count) {
+            assert_true(view_of(rig).through < rig->mqtt.sent[answered]);
+            assert_true(rig->mqtt.count - answered <= MAX);
+            answered++;
+            tw_link_hooks.on_puback(&rig->link, answered, 0);
+        } else {
+            break;
+        }
+    }
+    int place = 0;
+    for (uint64_t sequence = 1; sequence <= ROWS; sequence++) {
+        if (!is_dead(sequence)) {
+            assert_true(place < rig->mqtt.count);
+            assert_int_equal(rig->mqtt.sent[place++], sequence);
+            live = sequence;
+        }
+    }
+    assert_int_equal(rig->mqtt.count, place);
+    assert_int_equal(view_of(rig).through, live);
+    assert_int_equal(live, ROWS);
+    assert_false(rig->link.doomed);
+}
+
+// P2: a row that nobody has is no dead letter: start over.
+static void test_p2_a_row_that_was_not_read_never_counts_as_taken(void **state)
+{
+    struct rig *rig = *state;
+    tw_link_step(&rig->link,
+                 &(struct tw_flow_event){.kind = TW_FLOW_ROWS, .rows = {EPOCH, view_of(rig).question, 50}});
+    assert_int_equal(rig->mqtt.count, 0);
+    assert_int_equal(view_of(rig).through, 0);
+    assert_true(rig->link.doomed);
+    assert_non_null(strstr(rig->link.why, "connecting again"));
+}
+
+// P12: the clock was years ahead once, and now the battery is empty. The attempt by the clock goes by the
+// earliest time there can be, not by the journal's again.
+static void test_p12_the_attempt_by_the_clock_leaves_the_journal_out(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(tw_link_believed_ms(&rig->link), AHEAD_MS);
+    rig->link.by_clock = true;
+    assert_int_equal(tw_link_believed_ms(&rig->link), TW_RELEASE_WALL_MS);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_p2_each_row_is_sent_once_and_in_order_around_dead_letters),
+        TEST(test_p2_a_row_that_was_not_read_never_counts_as_taken),
+        TEST(test_p12_the_attempt_by_the_clock_leaves_the_journal_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
