@@ -9,7 +9,7 @@ import sys
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools/sim"))
+sys.path[:0] = [str(ROOT / "tools/sim"), str(ROOT / "tests/fault")]
 
 from centre import EVENTS  # noqa: E402, F401
 from process import wait_until  # noqa: E402

@@ -32,7 +32,8 @@ def wait_until(what, condition, limit_s=30):
 class Feed:
     """uplink_feed as an object; members objects that come in between are kept."""
 
-    def __init__(self, stage, terminal="07", ack="central", cert=None, key=None, ca=None, url=None, journal=None):
+    def __init__(self, stage, terminal="07", ack="central", cert=None, key=None, ca=None, url=None, journal=None,
+                 **options):
         pki = stage.pki
         cert = cert or pki / f"acme-0042-{terminal}.pem"
         key = key or pki / f"acme-0042-{terminal}.key"
@@ -41,7 +42,8 @@ class Feed:
         self.errors = (stage.dir / f"feed-{terminal}.err").open("a+b")
         self.process = subprocess.Popen(
             [BUILD / "tests/uplink_feed", journal or stage.dir / f"journal-{terminal}.db",
-             url or f"mqtts://localhost:{stage.port}", ca or pki / "ca.pem", cert, key, ack, "acme", "0042", terminal],
+             url or f"mqtts://localhost:{stage.port}", ca or pki / "ca.pem", cert, key, ack, "acme", "0042", terminal,
+             *(f"{name}={value}" for name, value in options.items())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
 
     def ask(self, line, key):
@@ -83,7 +85,7 @@ class Feed:
 
 
 class Stage:
-    def __init__(self, terminals=("07",), inflight=100):
+    def __init__(self, terminals=("07",), inflight=100, broker_lines=()):
         self.temp = tempfile.TemporaryDirectory(prefix="tillwire-uplink-")
         self.dir = pathlib.Path(self.temp.name)
         self.pki = self.dir / "pki"
@@ -95,9 +97,9 @@ class Stage:
         self.central_options = []
         names = [f"acme-0042-{terminal}" for terminal in terminals]
         subprocess.run(["sh", ROOT / "tests/fakes/testca.sh", self.pki, *names], check=True)
-        self._write_broker(terminals, inflight)
+        self._write_broker(terminals, inflight, broker_lines)
 
-    def _write_broker(self, terminals, inflight):
+    def _write_broker(self, terminals, inflight, broker_lines):
         acl = ["user central", "topic readwrite tillwire/v1/acme/#"]
         for terminal in terminals:
             own = f"tillwire/v1/acme/0042/{terminal}"
@@ -111,7 +113,35 @@ class Stage:
             f"keyfile {self.pki}/broker.key\nrequire_certificate true\nuse_identity_as_username true\n"
             f"tls_version tlsv1.3\nallow_anonymous false\nacl_file {self.dir}/acl\npersistence false\n"
             f"max_inflight_messages {inflight}\nmax_queued_messages 0\n"
-            + ("user root\n" if os.geteuid() == 0 else ""))
+            + ("user root\n" if os.geteuid() == 0 else "") + "".join(f"{line}\n" for line in broker_lines))
+
+    def issue(self, name, begins, ends):
+        """Makes a pair of a terminal NAME, valid from and to these seconds since 1970."""
+        def date(seconds):
+            return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(seconds))
+        work = self.dir / "issue"
+        work.mkdir(exist_ok=True)
+        (work / "index").write_text("")
+        (work / "serial").write_text(f"{time.time_ns():x}0"[:16] + "\n")
+        (work / "ca.conf").write_text(
+            f"[ca]\ndefault_ca=it\n[it]\ndatabase={work}/index\nserial={work}/serial\nnew_certs_dir={work}\n"
+            f"certificate={self.pki}/ca.pem\nprivate_key={self.pki}/ca.key\ndefault_md=sha256\npolicy=any\n"
+            "x509_extensions=client\n[any]\ncommonName=supplied\n[client]\nextendedKeyUsage=clientAuth\n")
+        subprocess.run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                        f"/CN={name}", "-keyout", work / "new.key", "-out", work / "new.csr"], check=True,
+                       stderr=subprocess.DEVNULL)
+        subprocess.run(["openssl", "ca", "-batch", "-notext", "-config", work / "ca.conf", "-in", work / "new.csr", "-out",
+                        work / "new.pem", "-startdate", date(begins), "-enddate", date(ends)], check=True,
+                       stderr=subprocess.DEVNULL)
+        return work / "new.pem", work / "new.key"
+
+    def install(self, name, pem=None, key=None):
+        """Puts files in the places of NAME's, each at once."""
+        for file, suffix in ((pem, "pem"), (key, "key")):
+            if file is not None:
+                fresh = self.pki / f"fresh.{suffix}"
+                fresh.write_bytes(pathlib.Path(file).read_bytes())
+                fresh.replace(self.pki / f"{name}.{suffix}")
 
     def start_broker(self):
         log = (self.dir / "broker.log").open("ab")
