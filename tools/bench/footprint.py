@@ -1,46 +1,32 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Memory and CPU of an idle agent, beside a probe that only links and initialises the same libraries.
+"""Memory and CPU of an idle agent, beside a probe that only links and initialises the same libraries;
+then with a backlog: how much more it holds, and how long it takes to start.
 
-Usage: tools/bench/footprint.py [--json] [--seconds N] [--programs DIR]
-
-Both run at the same time, so that what they share counts alike for both. The agent is connected to
-its broker, with a tap and a scanner, and has sold something before it was left alone. PSS is that of
-/proc/PID/smaps_rollup, CPU time that of /proc/PID/task/*/schedstat; to read them of a process that
-cannot be dumped, root is needed. Exit codes: 0 measured, 1 could not be measured.
+What is compared runs at the same time, so that what both share counts alike. The idle agent is connected to
+its broker, with a tap and a scanner, and has sold something before it was left alone; one with a backlog starts
+with the broker away, beside one with nothing queued. PSS is that of /proc/PID/smaps_rollup, CPU time that of
+/proc/PID/task/*/schedstat; to read them of a process that cannot be dumped, root is needed.
 """
 
-import argparse
-import json
+import contextlib
 import pathlib
-import re
-import sys
+import shutil
+import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools/sim"))
+import measuring
+from measuring import StageError, cpu_ns, pss_bytes, rss_bytes, wait_until
+from ring import Ring
 
-from process import StageError, wait_until  # noqa: E402
-from stage import Stage  # noqa: E402
-from till import Tape  # noqa: E402
+from stage import Stage
+from till import Tape
+from wear import Api
 
 WARM_UP_PRINTS = 5
 REST_S = 3
-
-
-def pss_bytes(pid):
-    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)[1]) * 1024
-
-
-def rss_bytes(pid):
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"^VmRSS:\s+(\d+) kB", text, re.MULTILINE)[1]) * 1024
-
-
-def cpu_ns(pid):
-    """Time on a processor of all threads."""
-    return sum(int(file.read_text().split()[0]) for file in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"))
+QUEUED, MANY = 100000, 1000000
+MIB = 1 << 20
 
 
 def warm_up(stage):
@@ -51,7 +37,7 @@ def warm_up(stage):
 
 
 def measure(programs, seconds):
-    """The figures, as one object."""
+    """The figures of the idle agent, as one object."""
     with Stage(programs) as stage:
         probe = stage.program("bench/probe", [], stage.agent.environment)
         stage.others.append(probe)
@@ -69,26 +55,84 @@ def measure(programs, seconds):
 
 
 def words(figures):
-    mib = {name: f"{value / 2**20:.2f} MiB" for name, value in figures.items() if name.endswith("_bytes")}
+    mib = {name: f"{value / MIB:.2f} MiB" for name, value in figures.items() if name.endswith("_bytes")}
     return (f"idle tillwired: PSS {mib['agent_pss_bytes']}, {mib['above_libraries_bytes']} above its libraries "
             f"({mib['libraries_pss_bytes']}), RSS {mib['agent_rss_bytes']}, {figures['cpu_share'] * 100:.3f} % of a core; "
             f"tillwire-relay: PSS {mib['relay_pss_bytes']}")
 
 
-def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--programs", type=pathlib.Path, default=ROOT / "build")
-    given = parser.parse_args()
-    try:
-        figures = measure(given.programs, given.seconds)
-    except PermissionError:
-        sys.exit("footprint: the agent cannot be dumped (P6), so only root may read its PSS; run this as root")
-    except StageError as error:
-        sys.exit(f"footprint: {error}")
-    print(json.dumps(figures) if given.json else words(figures))
+def started(ring):
+    """Starts the agent; seconds until it answers."""
+    began = time.monotonic()
+    ring.agent.start()
+    wait_until("the agent", ring.is_agent_up, 120, [ring.agent], 0.005)
+    return time.monotonic() - began
+
+
+def with_backlog(given, state):
+    """An agent on a copy of a state folder beside one with nothing queued, both when they have settled."""
+    with Ring(given.programs, given.dir) as ring, Ring(given.programs, given.dir) as empty:
+        ring.fill(0, state)
+        began = {"start_s": started(ring), "start_empty_s": started(empty)}
+        time.sleep(0.5 if given.brief else REST_S + 5)
+        return {"queued": ring.metric("queue_events"), **began, "agent_pss_bytes": pss_bytes(ring.agent.pid),
+                "empty_pss_bytes": pss_bytes(empty.agent.pid), "agent_rss_bytes": rss_bytes(ring.agent.pid),
+                "disk_bytes": measuring.folder_bytes(ring.state)}
+
+
+def while_queueing(given):
+    """An agent that takes a backlog through its interface, with the broker away: what it grew by."""
+    count = 200 if given.brief else QUEUED
+    with Ring(given.programs, given.dir) as ring:
+        ring.agent.start()
+        wait_until("the agent", ring.is_agent_up, 20, [ring.agent])
+        with contextlib.closing(Api(ring, False)) as api:
+            api.send(100)  # its connections, and what only the first ones cost
+            time.sleep(0.1 if given.brief else REST_S)
+            before = rss_bytes(ring.agent.pid)
+            for _ in range(count // 100):
+                api.send(100)
+            return {"queued": ring.metric("queue_events"), "growth_bytes": rss_bytes(ring.agent.pid) - before}
+
+
+def backlogs(given):
+    """{what: figures} for the backlogs asked for."""
+    sizes = [200] if given.brief else [QUEUED, MANY] if given.million else [QUEUED]
+    figures = {}
+    for size in sizes:
+        with tempfile.TemporaryDirectory(prefix="tillwire-footprint-", dir=given.dir) as folder:
+            with Ring(given.programs, given.dir) as ring:
+                ring.fill(size)
+                state = pathlib.Path(shutil.move(ring.state, folder))
+            figures[f"{size} queued"] = with_backlog(given, state)
+        if figures[f"{size} queued"]["queued"] != size:
+            raise StageError(f"the agent does not say that {size} events are queued")
+    return figures
+
+
+def report_of(given):
+    report = measuring.Report("footprint", seconds=given.seconds)
+    idle = measure(given.programs, 1 if given.brief else given.seconds)
+    report.add({"idle": idle, **backlogs(given)})
+    growing = while_queueing(given)
+    report.add({"taking a backlog": growing})
+    report.ratio("PSS of the idle agent above its libraries", idle["above_libraries_bytes"] / MIB, "MiB", most=2)
+    report.ratio("PSS of the idle agent", idle["agent_pss_bytes"] / MIB, "MiB")
+    report.ratio("CPU of the idle agent", idle["cpu_share"] * 100, "% of a core", most=0.1)
+    report.ratio(f"resident growth while {growing['queued']:.0f} are taken", growing["growth_bytes"] / MIB, "MiB", most=4)
+    for name, figures in report.figures.items():
+        if figures.get("queued") and "start_s" in figures:
+            report.ratio(f"PSS with {name}, above nothing queued",
+                         (figures["agent_pss_bytes"] - figures["empty_pss_bytes"]) / MIB, "MiB", most=4)
+            report.ratio(f"start with {name}", figures["start_s"], "s")
+            report.ratio(f"disk with {name}, an event", figures["disk_bytes"] / figures["queued"], "bytes", most=500)
+    return report
+
+
+def add_options(made):
+    made.add_argument("--seconds", type=float, default=20, help="how long the idle agent is watched (default 20)")
+    made.add_argument("--million", action="store_true", help="a backlog of 1,000,000 events as well")
 
 
 if __name__ == "__main__":
-    main()
+    measuring.run(__doc__, report_of, add_options)

@@ -1,309 +1,251 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How fast the journal accepts events, against what SQLite itself does on the same disk in the same
-// run: single-row commits (WAL, synchronous=FULL). Bare and journal runs alternate, so that a disk that
-// warms up or tires does so for both. Prints one JSON object.
+// What the journal can do: sales of 600 bytes, built, numbered, sealed and committed. One run, one JSON
+// object.
 //
-// usage: journal_bench [--dir DIR] [--events N] [--rounds N]
-#include <inttypes.h>
+//   journal_bench [--dir DIR] [--events N] [--open K] [--callers K] [--read]
+//
+// Without more, one event at a time: the times are from the call to the callback that says durable.
+// --open K     one caller keeps K events on the way, as the agent's loop does with K requests
+// --callers K  K threads, each with one event at a time
+// --read       meanwhile a reader follows, who has the published form of every event composed and
+//              chained, and acknowledges it, as the uplink does
+//
+// "rss_growth_bytes" is resident memory after the last event against that after opening, "disk_bytes"
+// what the folder takes then, and "closed_bytes" what it takes once the journal is closed.
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <semaphore.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "agent/journal/db.h"
-#include "tillwire/journal.h"
+#include "tools/bench/figures.h"
+#include "tools/bench/world.h"
 
-enum { DATA_BYTES = 600, MANY = 64, MAX_ROUNDS = 32 };
+enum { MOST_CALLERS = 256, READ_ROWS = 256 };
 
 struct bench {
+    struct bench_world world;
     char folder[256];
-    char data[DATA_BYTES + 1];
-    size_t events, rounds;
-    struct tw_seal *seal;
-    struct tw_clock clock;
-    uint32_t *took_us; // of one run
+    unsigned long events, open, callers;
+    pthread_mutex_t mutex; // of what follows
+    struct bench_took took;
+    unsigned long next, failed;
+    // of the reader; on the journal's thread
+    unsigned long composed, composed_bytes;
+    bool reads;
+    sem_t read_all;
 };
 
-struct figures { // of one way to write, a value for each round
-    double per_s[MAX_ROUNDS];
-    double p50_us[MAX_ROUNDS], p99_us[MAX_ROUNDS];
-};
-
-static int64_t now_us(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-static int64_t wall_ms(const struct tw_clock *clock)
-{
-    (void)clock;
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int64_t monotonic_ms(const struct tw_clock *clock)
-{
-    (void)clock;
-    return now_us() / 1000;
-}
-
-static enum tw_clock_trust trust(const struct tw_clock *clock)
-{
-    (void)clock;
-    return TW_CLOCK_OK;
-}
-
-static void stop(const char *what, int rc)
-{
-    (void)fprintf(stderr, "journal_bench: %s: %s\n", what, tw_err_name(rc));
-    exit(1);
-}
-
-static void must(const char *what, int rc)
-{
-    if (rc != TW_OK) {
-        stop(what, rc);
-    }
-}
-
-static int compare_u32(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a;
-    uint32_t y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-static void note(const struct bench *bench, struct figures *figures, size_t round, int64_t total_us)
-{
-    qsort(bench->took_us, bench->events, sizeof *bench->took_us, compare_u32);
-    figures->per_s[round] = (double)bench->events * 1e6 / (double)total_us;
-    size_t middle = bench->events / 2;
-    size_t last = bench->events * 99 / 100;
-    figures->p50_us[round] = bench->took_us[middle];
-    figures->p99_us[round] = bench->took_us[last];
-}
-
-static void path_of(const struct bench *bench, const char *name, char out[300])
-{
-    (void)snprintf(out, 300, "%s/%s", bench->folder, name);
-}
-
-static void remove_file(const struct bench *bench, const char *name)
-{
-    static const char *const endings[] = {"", "-wal", "-shm", "-lock"};
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        char path[320];
-        (void)snprintf(path, sizeof path, "%s/%s%s", bench->folder, name, endings[i]);
-        (void)unlink(path);
-    }
-}
-
-// ---- SQLite alone ----
-
-static void run_bare(const struct bench *bench, struct figures *figures, size_t round)
-{
-    static const char *const sql[] = {"INSERT INTO rows (data) VALUES (?1)"};
-    static const char *const make[] = {"CREATE TABLE rows (n INTEGER PRIMARY KEY, data BLOB NOT NULL)", NULL};
-    char path[300];
-    path_of(bench, "bare.db", path);
-    const struct tw_db_options options = {.what = "the bare database",
-                                          .path = path,
-                                          .sql = sql,
-                                          .sql_count = 1,
-                                          .make = make,
-                                          .version = 1,
-                                          .cache_kib = 2000, // SQLite's own default
-                                          .durable = true};
-    struct tw_db *db = NULL;
-    must("open bare", tw_db_open(&options, &db, NULL));
-    int64_t begin_us = now_us();
-    int64_t at_us = begin_us;
-    for (size_t i = 0; i < bench->events; i++) {
-        struct tw_stmt *stmt = tw_db_sql(db, 0);
-        tw_stmt_blob(stmt, 1, tw_slice_of(bench->data));
-        must("insert", tw_stmt_run(stmt)); // its own transaction
-        int64_t done_us = now_us();
-        bench->took_us[i] = (uint32_t)(done_us - at_us);
-        at_us = done_us;
-    }
-    note(bench, figures, round, at_us - begin_us);
-    tw_db_close(db);
-    remove_file(bench, "bare.db");
-}
-
-// ---- the journal ----
-
+// One event on the way.
 struct call {
-    struct run *run;
-    int64_t begin_us;
-};
-
-struct run {
-    const struct bench *bench;
-    sem_t open;
-    struct call *calls;
-    size_t done;
+    struct bench *bench;
+    int64_t began_ns;
+    sem_t *done;
+    struct call *next; // free ones of `--open`
+    struct call **free;
 };
 
 static void on_done(void *ctx, const struct tw_journal_result *result)
 {
     struct call *call = ctx;
-    must("commit", result->error);
-    call->run->bench->took_us[call->run->done++] = (uint32_t)(now_us() - call->begin_us);
-    (void)sem_post(&call->run->open);
+    struct bench *bench = call->bench;
+    int64_t took = bench_now_ns() - call->began_ns;
+    (void)pthread_mutex_lock(&bench->mutex);
+    bench_took_add(&bench->took, took);
+    bench->failed += result->error != TW_OK || result->outcome != TW_OUTCOME_NEW ? 1 : 0;
+    if (call->free != NULL) {
+        call->next = *call->free;
+        *call->free = call;
+    }
+    (void)pthread_mutex_unlock(&bench->mutex);
+    (void)sem_post(call->done);
 }
 
-static int never_merge(struct tw_slice old_data, struct tw_slice new_data, const char *old_id,
-                       struct tw_buf *merged)
+static void sell(struct call *call, uint64_t n)
 {
-    (void)old_data, (void)new_data, (void)old_id, (void)merged;
-    return 0;
+    call->began_ns = bench_now_ns();
+    bench_must("submit", bench_world_sell(&call->bench->world, n, on_done, call));
 }
 
-static struct tw_journal *open_journal(const struct bench *bench)
+// ---- who calls ----
+
+static void run_open(struct bench *bench)
 {
-    char path[300];
-    path_of(bench, "journal.db", path);
-    const struct tw_journal_options options = {.path = path,
-                                               .source = "/bench/1/1",
-                                               .clock = &bench->clock,
-                                               .seal = bench->seal,
-                                               .merge = never_merge};
-    struct tw_journal *journal = NULL;
-    struct tw_error_text err = {""};
-    if (tw_journal_open(&options, &journal, &err) != TW_OK) {
-        (void)fprintf(stderr, "%s\n", err.text);
-        exit(1);
+    struct call calls[MOST_CALLERS];
+    struct call *free_calls = NULL;
+    sem_t room;
+    (void)sem_init(&room, 0, (unsigned)bench->open);
+    for (unsigned long i = 0; i < bench->open; i++) {
+        calls[i] = (struct call){.bench = bench, .done = &room, .next = free_calls, .free = &free_calls};
+        free_calls = &calls[i];
     }
-    return journal;
+    for (unsigned long n = 0; n < bench->events; n++) {
+        (void)sem_wait(&room);
+        (void)pthread_mutex_lock(&bench->mutex);
+        struct call *call = free_calls;
+        free_calls = call != NULL ? call->next : NULL;
+        (void)pthread_mutex_unlock(&bench->mutex);
+        if (call != NULL) { // there is room, so there is one
+            sell(call, n);
+        }
+    }
+    for (unsigned long i = 0; i < bench->open; i++) {
+        (void)sem_wait(&room);
+    }
+    (void)sem_destroy(&room);
 }
 
-static void submit(struct run *run, struct tw_journal *journal, struct call *call)
+static void *run_caller(void *ctx)
 {
-    call->run = run;
-    call->begin_us = now_us();
-    struct tw_batch *batch = tw_batch_new();
-    if (batch == NULL) {
-        stop("batch", TW_ERR_NOMEM);
+    struct bench *bench = ctx;
+    sem_t done;
+    (void)sem_init(&done, 0, 0);
+    struct call call = {.bench = bench, .done = &done};
+    for (;;) {
+        (void)pthread_mutex_lock(&bench->mutex);
+        unsigned long n = bench->next++;
+        (void)pthread_mutex_unlock(&bench->mutex);
+        if (n >= bench->events) {
+            break;
+        }
+        sell(&call, n);
+        (void)sem_wait(&done);
     }
-    tw_batch_time(batch, &run->bench->clock);
-    tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:bench", tw_slice_of(run->bench->data));
-    must("submit", tw_journal_submit(journal, batch, on_done, call));
+    (void)sem_destroy(&done);
+    return NULL;
 }
 
-// Keeps `open` events on the way. `bytes_per_event` is measured once the queue is in the file.
-static void run_journal(const struct bench *bench, unsigned open, struct figures *figures, size_t round,
-                        double *bytes_per_event)
+static void run_callers(struct bench *bench)
 {
-    struct run run = {.bench = bench, .calls = calloc(bench->events, sizeof *run.calls)};
-    if (run.calls == NULL) {
-        stop("calls", TW_ERR_NOMEM);
+    pthread_t threads[MOST_CALLERS];
+    for (unsigned long i = 0; i < bench->callers; i++) {
+        if (pthread_create(&threads[i], NULL, run_caller, bench) != 0) {
+            bench_stop("thread", "cannot be made");
+        }
     }
-    (void)sem_init(&run.open, 0, open);
-    struct tw_journal *journal = open_journal(bench);
-    int64_t begin_us = now_us();
-    for (size_t i = 0; i < bench->events; i++) {
-        (void)sem_wait(&run.open);
-        submit(&run, journal, &run.calls[i]);
+    for (unsigned long i = 0; i < bench->callers; i++) {
+        (void)pthread_join(threads[i], NULL);
     }
-    for (unsigned i = 0; i < open; i++) {
-        (void)sem_wait(&run.open);
+}
+
+// ---- who reads ----
+
+static void on_rows(void *ctx, struct tw_rows *rows)
+{
+    struct bench *bench = ctx;
+    uint64_t last = rows->rows[rows->count - 1].sequence;
+    for (size_t i = 0; i < rows->count; i++) {
+        bench->composed_bytes += rows->rows[i].bytes.len;
     }
-    note(bench, figures, round, now_us() - begin_us);
-    tw_journal_close(journal);
-    char path[300];
-    path_of(bench, "journal.db", path);
+    bench->composed += rows->count;
+    bench_must("acknowledge", tw_journal_acknowledge(bench->world.journal, rows->epoch, last, NULL, NULL));
+    tw_rows_free(rows);
+    if (last < bench->events) {
+        bench_must("read", tw_journal_read(bench->world.journal, last + 1, READ_ROWS, on_rows, bench));
+    } else {
+        (void)sem_post(&bench->read_all);
+    }
+}
+
+// ---- what it took ----
+
+static long resident_bytes(void)
+{
+    char line[128] = "";
+    char *at = line;
+    FILE *file = fopen("/proc/self/statm", "re"); // proc(5): size, resident, ...
+    if (file != NULL) {
+        (void)!fgets(line, sizeof line, file);
+        (void)fclose(file);
+    }
+    (void)strtol(line, &at, 10);
+    return strtol(at, NULL, 10) * sysconf(_SC_PAGESIZE);
+}
+
+// As du(1): the blocks of every file of the folder; then removes them.
+static long folder_bytes(const char *path, bool and_remove)
+{
+    long bytes = 0;
     struct stat info;
-    if (stat(path, &info) == 0) {
-        *bytes_per_event = (double)info.st_size / (double)bench->events;
+    DIR *folder = opendir(path);
+    for (struct dirent *entry = folder != NULL ? readdir(folder) : NULL; entry != NULL;
+         entry = readdir(folder)) {
+        if (entry->d_name[0] != '.' && fstatat(dirfd(folder), entry->d_name, &info, 0) == 0) {
+            bytes += info.st_blocks * 512;
+            if (and_remove) {
+                (void)unlinkat(dirfd(folder), entry->d_name, 0);
+            }
+        }
     }
-    (void)sem_destroy(&run.open);
-    free(run.calls);
-    remove_file(bench, "journal.db");
-}
-
-// ---- the report ----
-
-static int compare_double(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, compare_double);
-    return values[count / 2];
-}
-
-static void print_figures(const char *name, struct figures *figures, size_t rounds)
-{
-    (void)printf("\"%s\":{\"per_s\":%.0f,\"p50_us\":%.0f,\"p99_us\":%.0f},", name,
-                 median(figures->per_s, rounds), median(figures->p50_us, rounds),
-                 median(figures->p99_us, rounds));
+    if (folder != NULL) {
+        (void)closedir(folder);
+    }
+    return bytes;
 }
 
 static void measure(struct bench *bench)
 {
-    struct figures bare;
-    struct figures one;
-    struct figures many;
-    double bytes = 0;
-    for (size_t round = 0; round < bench->rounds; round++) {
-        run_bare(bench, &bare, round);
-        run_journal(bench, 1, &one, round, &bytes);
-        run_journal(bench, MANY, &many, round, &bytes);
+    long resident = resident_bytes();
+    int64_t began = bench_now_ns();
+    if (bench->reads) {
+        bench_must("read", tw_journal_read(bench->world.journal, 1, READ_ROWS, on_rows, bench));
     }
-    (void)printf("{\"events\":%zu,\"rounds\":%zu,\"data_bytes\":%d,", bench->events, bench->rounds,
-                 DATA_BYTES);
-    print_figures("sqlite_single_row", &bare, bench->rounds);
-    print_figures("journal_1_open", &one, bench->rounds);
-    print_figures("journal_64_open", &many, bench->rounds);
-    // The medians above have sorted the values.
-    size_t middle = bench->rounds / 2;
-    (void)printf("\"ratio_1\":%.2f,\"ratio_64\":%.2f,\"ratio_p50_1\":%.2f,\"ratio_p99_1\":%.2f,"
-                 "\"bytes_per_queued_event\":%.0f}\n",
-                 one.per_s[middle] / bare.per_s[middle], many.per_s[middle] / bare.per_s[middle],
-                 one.p50_us[middle] / bare.p50_us[middle], one.p99_us[middle] / bare.p99_us[middle], bytes);
-}
-
-static const char *option(int argc, char **argv, const char *name, const char *otherwise)
-{
-    for (int i = 1; i + 1 < argc; i++) {
-        if (strcmp(argv[i], name) == 0) {
-            return argv[i + 1];
-        }
+    if (bench->callers > 0) {
+        run_callers(bench);
+    } else {
+        run_open(bench);
     }
-    return otherwise;
+    double seconds = (double)(bench_now_ns() - began) / 1e9;
+    long growth = resident_bytes() - resident;
+    if (bench->reads) {
+        (void)sem_wait(&bench->read_all);
+    }
+    double read_seconds = (double)(bench_now_ns() - began) / 1e9;
+    if (bench->failed > 0 || bench->took.count != bench->events) {
+        bench_stop("journal", "not every event was taken");
+    }
+    (void)printf("{\"events\":%lu,\"open\":%lu,\"callers\":%lu,", bench->events, bench->open, bench->callers);
+    bench_took_print(&bench->took, (double)bench->events / seconds);
+    if (bench->reads) {
+        (void)printf(",\"composed\":%lu,\"composed_bytes\":%lu,\"composed_per_s\":%.1f", bench->composed,
+                     bench->composed_bytes, (double)bench->composed / read_seconds);
+    }
+    (void)printf(",\"rss_growth_bytes\":%ld,\"disk_bytes\":%ld", growth, folder_bytes(bench->folder, false));
 }
 
 int main(int argc, char **argv)
 {
-    struct bench bench = {
-        .events = strtoul(option(argc, argv, "--events", "10000"), NULL, 10),
-        .rounds = strtoul(option(argc, argv, "--rounds", "3"), NULL, 10),
-        .clock = {wall_ms, monotonic_ms, trust, "0b7a6f0e-5f43-4a6e-9d0e-3f6a0a9f2b11"},
-    };
-    const char *dir = option(argc, argv, "--dir", ".");
-    (void)snprintf(bench.folder, sizeof bench.folder, "%s/journal-bench-XXXXXX", dir);
-    bool sane = bench.events > 0 && bench.rounds > 0 && bench.rounds <= MAX_ROUNDS;
-    bench.took_us = sane ? calloc(bench.events, sizeof *bench.took_us) : NULL;
-    if (bench.took_us == NULL || mkdtemp(bench.folder) == NULL) {
-        (void)fprintf(stderr, "usage: journal_bench [--dir DIR] [--events N] [--rounds 1..%d]\n", MAX_ROUNDS);
+    struct bench bench = {.events = bench_number(argc, argv, "--events", 10000),
+                          .open = bench_number(argc, argv, "--open", 1),
+                          .callers = bench_number(argc, argv, "--callers", 0),
+                          .mutex = PTHREAD_MUTEX_INITIALIZER};
+    char path[300], key[300];
+    for (int i = 1; i < argc; i++) {
+        bench.reads |= strcmp(argv[i], "--read") == 0;
+    }
+    (void)snprintf(bench.folder, sizeof bench.folder, "%s/journal-bench-XXXXXX",
+                   bench_option(argc, argv, "--dir", "/var/tmp"));
+    if (bench.events == 0 || bench.open == 0 || bench.open > MOST_CALLERS || bench.callers > MOST_CALLERS ||
+        mkdtemp(bench.folder) == NULL) {
+        (void)fprintf(stderr,
+                      "usage: journal_bench [--dir DIR] [--events N] [--open 1..%d] [--callers 1..%d] "
+                      "[--read]\n",
+                      MOST_CALLERS, MOST_CALLERS);
         return 2;
     }
-    memset(bench.data, 'x', DATA_BYTES);
-    memcpy(bench.data, "{\"text\":\"", 9);
-    memcpy(bench.data + DATA_BYTES - 2, "\"}", 2);
-    must("random generator", tw_seal_new(&bench.seal, NULL));
+    (void)snprintf(path, sizeof path, "%s/journal.db", bench.folder);
+    (void)snprintf(key, sizeof key, "%s/seal.key", bench.folder);
+    (void)sem_init(&bench.read_all, 0, 0);
+    bench_took_new(&bench.took, bench.events);
+    bench_world_open(&bench.world, path, "/acme/0042/07", key);
     measure(&bench);
-    tw_seal_free(bench.seal);
-    free(bench.took_us);
+    bench_world_close(&bench.world);
+    (void)printf(",\"closed_bytes\":%ld}\n", folder_bytes(bench.folder, true));
+    bench_took_free(&bench.took);
     (void)rmdir(bench.folder);
     return 0;
 }

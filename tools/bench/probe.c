@@ -15,6 +15,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include <uv.h>
+#include <zstd.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -45,7 +46,8 @@ static int use_the_others(void)
     uint32_t unicode = 0;
     json_decref(json_object());
     return pcre2_config(PCRE2_CONFIG_UNICODE, &unicode) < 0 || cyaml_version_str == NULL ||
-           MHD_get_version() == NULL || sp_get_lib_version_string() == NULL || sd_notify(0, "") < 0;
+           MHD_get_version() == NULL || sp_get_lib_version_string() == NULL || sd_notify(0, "") < 0 ||
+           ZSTD_versionNumber() == 0;
 }
 
 int main(void)
