@@ -88,12 +88,14 @@ static void assert_reason(const struct tw_schema_set *set, const char *text, con
                           const char *words)
 {
     struct tw_judgement event;
+    struct tw_doc *doc = NULL;
+    assert_int_equal(tw_doc_new(&doc), TW_OK);
     tw_judge_place(tw_slice_of(text), &event);
-    tw_judge(set, SOURCE, family, tw_slice_of(text), &event);
+    tw_judge(set, doc, SOURCE, family, tw_slice_of(text), &event);
     if (strstr(event.reason, words) == NULL || (words[0] == '\0') != (event.reason[0] == '\0')) {
         fail_msg("\"%s\" instead of \"%s\"", event.reason, words);
     }
-    tw_judgement_free(&event);
+    tw_doc_free(doc);
 }
 
 static void test_judges_by_contract_source_and_family(void **state)
@@ -412,17 +414,39 @@ static void test_one_line_for_a_sale(void **state)
 {
     (void)state;
     struct tw_buf out = {0};
+    struct tw_doc *doc = NULL;
     struct tw_judgement event = {.type = "io.tillwire.sale.returned", .time = "2026-11-22T09:15:00.123Z"};
     static const char text[] =
         "{\"data\":{\"kind\":\"return\",\"receipt_number\":\"0012\\u001b34\",\"currency\":\"EUR\","
         "\"total\":-1205,\"lines\":[{},{}],\"reconciled\":true}}";
-    assert_int_equal(tw_json_parse(tw_slice_of(text), &event.value, NULL), TW_OK);
+    assert_int_equal(tw_doc_new(&doc), TW_OK);
+    assert_int_equal(tw_doc_read(doc, tw_slice_of(text), &event.value, NULL), TW_OK);
     tw_show_line(&event, SOURCE, "gold", &out);
     assert_string_equal(
         (const char *)out.ptr,
         "09:15:00  0042/07  return    #0012.34      -12.05 EUR    2 lines  gold      reconciled\n");
     tw_buf_free(&out);
-    tw_judgement_free(&event);
+    tw_doc_free(doc);
+}
+
+// The data stand as they came, numbers and escapes included, but in one line.
+static void test_one_line_of_json(void **state)
+{
+    (void)state;
+    struct tw_buf out = {0};
+    struct tw_doc *doc = NULL;
+    struct tw_judgement event = {.epoch = EPOCH, .sequence = 7, .id = "i", .type = "t", .time = "w"};
+    static const char text[] =
+        "{\"subject\":\"s\\u0009\", \"data\": {\n\t\"a\" : [1.50, \"x \\\"y\\\\\", 2]\r\n } }";
+    assert_int_equal(tw_doc_new(&doc), TW_OK);
+    assert_int_equal(tw_doc_read(doc, tw_slice_of(text), &event.value, NULL), TW_OK);
+    tw_show_json(&event, SOURCE, tw_slice_of(text), &out);
+    assert_string_equal((const char *)out.ptr,
+                        "{\"source\":\"" SOURCE "\",\"epoch\":\"" EPOCH
+                        "\",\"sequence\":7,\"id\":\"i\",\"type\":\"t\",\"subject\":\"s\\t\",\"time\":\"w\","
+                        "\"data\":{\"a\":[1.50,\"x \\\"y\\\\\",2]}}\n");
+    tw_buf_free(&out);
+    tw_doc_free(doc);
 }
 
 int main(void)
@@ -438,6 +462,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_members_pages_stay_small, rig_begin, rig_end),
         cmocka_unit_test_setup_teardown(test_members_files_that_cannot_be_taken, rig_begin, rig_end),
         cmocka_unit_test(test_one_line_for_a_sale),
+        cmocka_unit_test(test_one_line_of_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,15 +7,25 @@
 
 #include "agent/uplink/word.h"
 #include "tillwire/event.h"
+#include "tillwire/json.h"
+#include "tools/central/hash.h"
 #include "tools/central/intake.h"
 #include "tools/central/roster.h"
 #include "tools/central/show.h"
+
+// A commit takes what is there, at most so many messages. A terminal has at most 100 open (TW_FLOW_WINDOW)
+// and sends on while its last ones are committed, so one that alone fills the line is answered sooner.
+#define GROUP_MOST     256
+#define GROUP_TERMINAL 64
 
 struct tw_centre {
     struct tw_centre_parts parts;
     struct tw_mqtt *mqtt;
     bool ready, refused;
-    int failed;           // the store did; nothing is answered any more
+    unsigned heard;     // messages since the last commit
+    int failed;         // the store did; nothing is answered any more
+    struct tw_doc *doc; // the event that is looked at
+    struct tw_hash *hash;
     struct tw_buf output; // printed after the commit
     struct reject {
         struct reject *next;
@@ -97,7 +107,8 @@ static void queue_reject(struct tw_centre *centre, const char *source, const str
 }
 
 // The chain of the epoch: each event names the hash of the payload before it (include/contract/names.md).
-static void follow_chain(struct tw_epoch *epoch, const struct tw_judgement *event, struct tw_slice payload)
+static void follow_chain(struct tw_centre *centre, struct tw_epoch *epoch, const struct tw_judgement *event,
+                         struct tw_slice payload)
 {
     char head[65];
     tw_seal_hex(epoch->head, sizeof epoch->head, head);
@@ -108,20 +119,21 @@ static void follow_chain(struct tw_epoch *epoch, const struct tw_judgement *even
                       "; the event is stored\n",
                       epoch->source, epoch->epoch, event->sequence);
     }
-    tw_seal_sha256(payload, epoch->head);
+    tw_hash_sha256(centre->hash, payload, epoch->head);
 }
 
-static void show(struct tw_centre *centre, const struct tw_topic *topic, const struct tw_judgement *event)
+static void show(struct tw_centre *centre, const struct tw_topic *topic, const struct tw_judgement *event,
+                 struct tw_slice payload)
 {
     const struct tw_central_options *options = centre->parts.options;
     if (options->json) {
-        tw_show_json(event, topic->source, &centre->output);
+        tw_show_json(event, topic->source, payload, &centre->output);
         return;
     }
     if (!options->quiet) {
         char tier[65] = "";
-        const tw_json *customer = tw_json_get(tw_json_get(event->value, "data"), "customer");
-        const char *pseudonym = tw_json_text(tw_json_get(customer, "pseudonym"));
+        const struct tw_doc_node *customer = tw_doc_get(tw_doc_get(event->value, "data"), "customer");
+        const char *pseudonym = tw_doc_text(tw_doc_get(customer, "pseudonym"));
         if (pseudonym != NULL) {
             tw_roster_tier(tw_centre_store_db(centre->parts.store), topic->store, pseudonym, tier,
                            sizeof tier);
@@ -143,14 +155,14 @@ static void settle(struct tw_centre *centre, const struct tw_topic *topic, struc
         .reason = bad ? event->reason : NULL,
         .payload = payload,
     };
-    follow_chain(epoch, event, payload);
+    follow_chain(centre, epoch, event, payload);
     int rc = tw_centre_store_settle(centre->parts.store, epoch, &settling);
     if (rc != TW_OK) {
         note_failure(centre, rc);
     } else if (bad) {
         queue_reject(centre, topic->source, event);
     } else if (settling.status == TW_APPLIED) {
-        show(centre, topic, event);
+        show(centre, topic, event, payload);
     }
 }
 
@@ -172,7 +184,8 @@ static void take_placed(struct tw_centre *centre, const struct tw_topic *topic, 
         epoch->ahead++;
     } else {
         if (event->value == NULL && event->reason[0] == '\0') {
-            tw_judge(centre->parts.schemas, topic->source, topic->rest + strlen("evt/"), payload, event);
+            tw_judge(centre->parts.schemas, centre->doc, topic->source, topic->rest + strlen("evt/"), payload,
+                     event);
         }
         settle(centre, topic, epoch, event, payload);
     }
@@ -183,7 +196,8 @@ static void take_event(struct tw_centre *centre, const struct tw_topic *topic, s
     struct tw_judgement event;
     tw_judge_place(payload, &event);
     if (event.sequence == 0) {
-        tw_judge(centre->parts.schemas, topic->source, topic->rest + strlen("evt/"), payload, &event);
+        tw_judge(centre->parts.schemas, centre->doc, topic->source, topic->rest + strlen("evt/"), payload,
+                 &event);
     }
     if (event.sequence > 0) {
         take_placed(centre, topic, &event, payload);
@@ -195,7 +209,6 @@ static void take_event(struct tw_centre *centre, const struct tw_topic *topic, s
             note_failure(centre, rc);
         }
     }
-    tw_judgement_free(&event);
 }
 
 // ---- states and questions ----
@@ -348,6 +361,7 @@ static void on_message(void *ctx, const char *topic_text, struct tw_slice payloa
 {
     struct tw_centre *centre = ctx;
     struct tw_topic topic;
+    centre->heard++;
     if (centre->failed != TW_OK || !tw_topic_parse(topic_text, &topic)) {
         return;
     }
@@ -376,6 +390,12 @@ int tw_centre_new(const struct tw_centre_parts *parts, struct tw_centre **out)
     }
     centre->parts = *parts;
     centre->last_reject = &centre->rejects;
+    int rc = tw_doc_new(&centre->doc);
+    rc = rc == TW_OK ? tw_hash_new(&centre->hash) : rc;
+    if (rc != TW_OK) {
+        tw_centre_free(centre);
+        return rc;
+    }
     *out = centre;
     return TW_OK;
 }
@@ -398,6 +418,8 @@ void tw_centre_free(struct tw_centre *centre)
     if (centre != NULL) {
         drop_rejects(centre, false);
         tw_buf_free(&centre->output);
+        tw_hash_free(centre->hash);
+        tw_doc_free(centre->doc);
         free(centre);
     }
 }
@@ -418,10 +440,33 @@ bool tw_centre_is_refused(const struct tw_centre *centre)
     return centre->refused;
 }
 
+// Rejects go out before the acks that cover them. Many answers share segments.
+static void answer(struct tw_centre *centre, const struct tw_epoch *dirty)
+{
+    bool many = centre->mqtt != NULL && dirty != NULL && (dirty->other != NULL || centre->rejects != NULL);
+    if (many) {
+        tw_mqtt_cork(centre->mqtt, true);
+    }
+    drop_rejects(centre, true);
+    for (const struct tw_epoch *epoch = dirty; epoch != NULL; epoch = epoch->other) {
+        publish_ack(centre, epoch->source, epoch->epoch, epoch->through, epoch->head);
+    }
+    if (many) {
+        tw_mqtt_cork(centre->mqtt, false);
+    }
+}
+
+bool tw_centre_is_due(const struct tw_centre *centre)
+{
+    return centre->failed != TW_OK || centre->heard >= GROUP_MOST ||
+           tw_centre_store_fresh(centre->parts.store) >= GROUP_TERMINAL;
+}
+
 int tw_centre_commit(struct tw_centre *centre, struct tw_error_text *err)
 {
     struct tw_epoch *dirty = NULL;
     int rc = centre->failed;
+    centre->heard = 0;
     if (rc == TW_OK) {
         rc = tw_centre_store_commit(centre->parts.store, &dirty);
     }
@@ -430,10 +475,7 @@ int tw_centre_commit(struct tw_centre *centre, struct tw_error_text *err)
                        centre->parts.options->database, tw_err_name(rc),
                        tw_db_message(tw_centre_store_db(centre->parts.store)));
     }
-    drop_rejects(centre, true);
-    for (const struct tw_epoch *epoch = dirty; epoch != NULL; epoch = epoch->other) {
-        publish_ack(centre, epoch->source, epoch->epoch, epoch->through, epoch->head);
-    }
+    answer(centre, dirty);
     if (centre->output.len > 0) {
         (void)fwrite(centre->output.ptr, 1, centre->output.len, stdout);
         (void)fflush(stdout);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The centre at work: what it hears on one MQTT connection, what it makes of it in the store, and
-// what it answers. Whatever was heard in one turn is one transaction; acknowledgements, rejects and
+// what it answers. What was heard since the last commit is one transaction; acknowledgements, rejects and
 // output follow its commit (P2).
 //
 // Threading: one thread. Memory: lists of what waits for the commit. Time: none; the caller turns it.
@@ -38,6 +38,8 @@ bool tw_centre_is_refused(const struct tw_centre *centre);
 // Reads the members file (again) and publishes what changed.
 int TW_MUST_CHECK tw_centre_load_members(struct tw_centre *centre, struct tw_error_text *err);
 
+// Whether what was heard since the last commit is enough for one.
+bool tw_centre_is_due(const struct tw_centre *centre);
 // Commits what was heard since the last time, then answers and prints.
 int TW_MUST_CHECK tw_centre_commit(struct tw_centre *centre, struct tw_error_text *err);
 

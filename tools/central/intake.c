@@ -8,21 +8,25 @@
 
 #define SEQUENCE_DIGITS 20
 
-// The text of `"key":"…"` with `len` characters, before the data begins.
-static bool find_member(struct tw_slice payload, const char *key, size_t len, char *out)
+// The text of `len` characters behind `start`, which is `"key":"`, and before a quote.
+static bool find_member(struct tw_slice head, const char *start, size_t len, char *out)
 {
-    char start[32];
-    int start_len = snprintf(start, sizeof start, "\"%s\":\"", key);
-    const uint8_t *data = payload.len > 0 ? memmem(payload.ptr, payload.len, "\"data\":{", 8) : NULL;
-    size_t head = data != NULL ? (size_t)(data - payload.ptr) : payload.len;
-    const char *at = head > 0 ? memmem(payload.ptr, head, start, (size_t)start_len) : NULL;
-    if (at == NULL || (size_t)((const char *)payload.ptr + payload.len - at) < (size_t)start_len + len + 1 ||
-        at[(size_t)start_len + len] != '"') {
+    size_t start_len = strlen(start);
+    const char *at = head.len > 0 ? memmem(head.ptr, head.len, start, start_len) : NULL;
+    if (at == NULL || (size_t)((const char *)head.ptr + head.len - at) < start_len + len + 1 ||
+        at[start_len + len] != '"') {
         return false;
     }
     memcpy(out, at + start_len, len);
     out[len] = '\0';
     return true;
+}
+
+// What stands before the data.
+static struct tw_slice head_of(struct tw_slice payload)
+{
+    const uint8_t *data = payload.len > 0 ? memmem(payload.ptr, payload.len, "\"data\":{", 8) : NULL;
+    return tw_slice_make(payload.ptr, data != NULL ? (size_t)(data - payload.ptr) : payload.len);
 }
 
 static bool parse_sequence(const char *text, uint64_t *out)
@@ -50,18 +54,19 @@ void tw_judge_place(struct tw_slice payload, struct tw_judgement *out)
     char epoch[37];
     uint64_t number = 0;
     *out = (struct tw_judgement){.value = NULL};
-    if (find_member(payload, "sequence", SEQUENCE_DIGITS, sequence) && parse_sequence(sequence, &number) &&
-        find_member(payload, "epoch", 36, epoch) && is_uuid(epoch)) {
+    struct tw_slice head = head_of(payload);
+    if (find_member(head, "\"sequence\":\"", SEQUENCE_DIGITS, sequence) &&
+        parse_sequence(sequence, &number) && find_member(head, "\"epoch\":\"", 36, epoch) && is_uuid(epoch)) {
         out->sequence = number;
         memcpy(out->epoch, epoch, sizeof out->epoch);
     }
 }
 
 // The place as the JSON value has it: the keys may stand in any order.
-static bool place_of_value(const tw_json *value, struct tw_judgement *out)
+static bool place_of_value(const struct tw_doc_node *value, struct tw_judgement *out)
 {
-    const char *sequence = tw_json_text(tw_json_get(value, "sequence"));
-    const char *epoch = tw_json_text(tw_json_get(value, "epoch"));
+    const char *sequence = tw_doc_text(tw_doc_get(value, "sequence"));
+    const char *epoch = tw_doc_text(tw_doc_get(value, "epoch"));
     uint64_t number = 0;
     if (sequence == NULL || strlen(sequence) != SEQUENCE_DIGITS || !parse_sequence(sequence, &number) ||
         epoch == NULL || !is_uuid(epoch)) {
@@ -88,11 +93,11 @@ static void judge_value(const struct tw_schema_set *schemas, const char *source,
 {
     struct tw_error_text err = {""};
     bool known = false;
-    const char *claimed = tw_json_text(tw_json_get(out->value, "source"));
-    out->id = tw_json_text(tw_json_get(out->value, "id"));
-    out->type = tw_json_text(tw_json_get(out->value, "type"));
-    out->time = tw_json_text(tw_json_get(out->value, "time"));
-    out->prevhash = tw_json_text(tw_json_get(out->value, "prevhash"));
+    const char *claimed = tw_doc_text(tw_doc_get(out->value, "source"));
+    out->id = tw_doc_text(tw_doc_get(out->value, "id"));
+    out->type = tw_doc_text(tw_doc_get(out->value, "type"));
+    out->time = tw_doc_text(tw_doc_get(out->value, "time"));
+    out->prevhash = tw_doc_text(tw_doc_get(out->value, "prevhash"));
     if (tw_schema_check_event(schemas, out->value, &known, &err) != TW_OK) {
         (void)snprintf(out->reason, sizeof out->reason, "%s", err.text);
         return;
@@ -105,13 +110,13 @@ static void judge_value(const struct tw_schema_set *schemas, const char *source,
     }
 }
 
-void tw_judge(const struct tw_schema_set *schemas, const char *source, const char *family,
+void tw_judge(const struct tw_schema_set *schemas, struct tw_doc *doc, const char *source, const char *family,
               struct tw_slice payload, struct tw_judgement *out)
 {
     struct tw_error_text err = {""};
     if (payload.len > TW_EVENT_MAX_BYTES) {
         (void)snprintf(out->reason, sizeof out->reason, "it is longer than %d bytes", TW_EVENT_MAX_BYTES);
-    } else if (tw_json_parse(payload, &out->value, &err) != TW_OK) {
+    } else if (tw_doc_read(doc, payload, &out->value, &err) != TW_OK) {
         (void)snprintf(out->reason, sizeof out->reason, "not JSON: %.480s", err.text);
     } else if (!place_of_value(out->value, out)) {
         (void)snprintf(out->reason, sizeof out->reason, "it names no epoch and sequence");
@@ -120,20 +125,21 @@ void tw_judge(const struct tw_schema_set *schemas, const char *source, const cha
     }
 }
 
-void tw_judgement_free(struct tw_judgement *judgement)
+static bool is_id_character(char c)
 {
-    tw_json_free(judgement->value);
-    judgement->value = NULL;
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
 }
 
 static bool take_id(const char **at, char out[33])
 {
-    size_t len = strcspn(*at, "/");
-    if (len == 0 || len > 32 || (*at)[len] != '/' ||
-        strspn(*at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") < len) {
+    size_t len = 0;
+    while (len < 32 && is_id_character((*at)[len])) {
+        out[len] = (*at)[len];
+        len++;
+    }
+    if (len == 0 || (*at)[len] != '/') {
         return false;
     }
-    memcpy(out, *at, len);
     out[len] = '\0';
     *at += len + 1;
     return true;
@@ -142,13 +148,15 @@ static bool take_id(const char **at, char out[33])
 bool tw_topic_parse(const char *topic, struct tw_topic *out)
 {
     static const char root[] = "tillwire/v1/";
-    const char *at = topic + sizeof root - 1;
+    const char *start = topic + sizeof root - 2; // the slash
+    const char *at = start + 1;
     if (strncmp(topic, root, sizeof root - 1) != 0 || !take_id(&at, out->tenant) ||
         !take_id(&at, out->store) || !take_id(&at, out->terminal)) {
         return false;
     }
-    (void)snprintf(out->source, sizeof out->source, "/%.32s/%.32s/%.32s", out->tenant, out->store,
-                   out->terminal);
+    size_t len = (size_t)(at - 1 - start);
+    memcpy(out->source, start, len);
+    out->source[len] = '\0';
     out->rest = at;
     return true;
 }

@@ -2,7 +2,8 @@
 //
 // Judges one message of evt/#: what it says it is, and whether it holds to the contract.
 //
-// Threading: pure. Memory: a judgement owns its JSON value; its texts live as long.
+// Threading: pure. Memory: a judgement's value and texts are the document's that it was read with, until it
+// reads the next.
 // Time: none. Errors: a message is never an error of a function; the judgement has its reason.
 #ifndef TW_CENTRAL_INTAKE_H
 #define TW_CENTRAL_INTAKE_H
@@ -11,11 +12,11 @@
 #include <stdint.h>
 
 #include "tillwire/bytes.h"
-#include "tillwire/json.h"
+#include "tools/central/doc.h"
 #include "tools/central/schema.h"
 
 struct tw_judgement {
-    tw_json *value;                          // NULL: not JSON
+    const struct tw_doc_node *value;         // NULL: not JSON, or not looked at
     char epoch[37];                          // empty: it does not say where it belongs
     uint64_t sequence;                       // 0: likewise
     const char *id, *type, *time, *prevhash; // NULL: not there
@@ -28,9 +29,8 @@ void tw_judge_place(struct tw_slice payload, struct tw_judgement *out);
 
 // All of it, and the place also where the keys stand in another order. `source` and `family` are those of the
 // topic; `out` as tw_judge_place left it.
-void tw_judge(const struct tw_schema_set *schemas, const char *source, const char *family,
+void tw_judge(const struct tw_schema_set *schemas, struct tw_doc *doc, const char *source, const char *family,
               struct tw_slice payload, struct tw_judgement *out);
-void tw_judgement_free(struct tw_judgement *judgement);
 
 // Takes "tillwire/v1/TENANT/STORE/TERMINAL/REST" apart. False where it is not of that form.
 struct tw_topic {

@@ -91,6 +91,20 @@ static void announce(struct service *service)
     }
 }
 
+// What the network has, until that is enough for a commit. Corked: what libmosquitto answers to each message
+// shares segments.
+static int hear(struct service *service, short revents, struct tw_error_text *err)
+{
+    int heard = TW_OK;
+    tw_mqtt_cork(service->mqtt, true);
+    do {
+        heard =
+            tw_mqtt_run(service->mqtt, (short)(revents | (service->more ? POLLIN : 0)), &service->more, err);
+    } while (heard == TW_OK && service->more && !tw_centre_is_due(service->centre));
+    tw_mqtt_cork(service->mqtt, false);
+    return heard;
+}
+
 // One turn: what the network has, then the commit, then its answers.
 static int turn(struct service *service, short revents)
 {
@@ -101,8 +115,7 @@ static int turn(struct service *service, short revents)
         }
         return TW_OK;
     }
-    int heard =
-        tw_mqtt_run(service->mqtt, (short)(revents | (service->more ? POLLIN : 0)), &service->more, &err);
+    int heard = hear(service, revents, &err);
     struct tw_error_text why = {""};
     int rc = tw_centre_commit(service->centre, &why);
     if (rc != TW_OK) {

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,16 +12,37 @@
 #define DIALECT     "https://json-schema.org/draft/2020-12/schema"
 #define MATCH_LIMIT 100000 // the contract's patterns need a few steps per character
 
+struct tw_schema_block {
+    struct tw_schema_block *next;
+    max_align_t bytes[];
+};
+
+void *tw_schema_alloc(struct tw_schema_set *set, size_t count, size_t size)
+{
+    struct tw_schema_block *block = calloc(1, sizeof *block + count * size); // both are small
+    if (block == NULL) {
+        return NULL;
+    }
+    block->next = set->blocks;
+    set->blocks = block;
+    return block->bytes;
+}
+
+const char *tw_schema_text(struct tw_schema_set *set, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = tw_schema_alloc(set, bytes, 1);
+    return copy != NULL ? memcpy(copy, text, bytes) : NULL;
+}
+
 static int set_new(struct tw_schema_set **out)
 {
     struct tw_schema_set *set = calloc(1, sizeof *set);
     if (set == NULL) {
         return TW_ERR_NOMEM;
     }
-    set->targets = json_object();
-    set->patterns = json_object();
     set->limits = pcre2_match_context_create(NULL);
-    if (set->targets == NULL || set->patterns == NULL || set->limits == NULL) {
+    if (set->limits == NULL) {
         tw_schema_free(set);
         return TW_ERR_NOMEM;
     }
@@ -29,36 +51,95 @@ static int set_new(struct tw_schema_set **out)
     return TW_OK;
 }
 
+static void drop_sources(struct tw_schema_set *set)
+{
+    for (size_t i = 0; i < set->target_count; i++) {
+        json_decref(set->targets[i].source);
+        set->targets[i].source = NULL;
+    }
+}
+
 void tw_schema_free(struct tw_schema_set *set)
 {
     if (set == NULL) {
         return;
     }
-    for (size_t i = 0; i < set->code_count; i++) {
-        pcre2_code_free(set->codes[i]);
+    for (const struct tw_schema_pattern *pattern = set->patterns; pattern != NULL; pattern = pattern->next) {
+        pcre2_code_free(pattern->code);
     }
-    free(set->codes);
     pcre2_match_context_free(set->limits);
-    json_decref(set->patterns);
-    json_decref(set->targets);
+    drop_sources(set);
+    free(set->targets);
+    while (set->blocks != NULL) {
+        struct tw_schema_block *block = set->blocks;
+        set->blocks = block->next;
+        free(block);
+    }
     free(set);
+}
+
+// ---- targets
+
+// Where `id` stands, or would have to stand.
+static size_t target_place(const struct tw_schema_set *set, const char *id, bool *there)
+{
+    size_t low = 0;
+    size_t high = set->target_count;
+    *there = false;
+    while (low < high && !*there) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(set->targets[middle].id, id);
+        *there = order == 0;
+        low = order < 0 ? middle + 1 : *there ? middle : low;
+        high = order > 0 ? middle : high;
+    }
+    return low;
+}
+
+const struct tw_schema_target *tw_schema_target(const struct tw_schema_set *set, const char *id)
+{
+    bool there = false;
+    size_t place = target_place(set, id, &there);
+    return there ? &set->targets[place] : NULL;
+}
+
+static int target_enter(struct tw_schema_set *set, const char *id, json_t *source)
+{
+    bool there = false;
+    size_t place = target_place(set, id, &there);
+    struct tw_schema_target *grown = realloc(set->targets, (set->target_count + 1) * sizeof *grown);
+    if (grown == NULL) {
+        return TW_ERR_NOMEM;
+    }
+    set->targets = grown;
+    struct tw_schema_target made = {.id = tw_schema_text(set, id),
+                                    .node = tw_schema_alloc(set, 1, sizeof *made.node)};
+    if (made.id == NULL || made.node == NULL) {
+        return TW_ERR_NOMEM;
+    }
+    made.source = json_incref(source);
+    memmove(&grown[place + 1], &grown[place], (set->target_count - place) * sizeof *grown);
+    grown[place] = made;
+    set->target_count++;
+    return TW_OK;
 }
 
 // ---- loading
 
-// Enters a schema under its id and its $defs under id#/$defs/NAME. The set takes references.
+// Enters a schema under its id and its $defs under id#/$defs/NAME.
 static int set_enter(struct tw_schema_set *set, const char *id, json_t *schema)
 {
     const char *name;
     json_t *definition;
-    int bad = json_object_set(set->targets, id, schema);
+    int rc = target_enter(set, id, schema);
     json_object_foreach(json_object_get(schema, "$defs"), name, definition)
     {
         char target[256];
         int len = snprintf(target, sizeof target, "%s#/$defs/%s", id, name);
-        bad |= len >= (int)sizeof target || json_object_set(set->targets, target, definition) != 0;
+        rc = rc == TW_OK && len >= (int)sizeof target ? TW_ERR_NOMEM : rc;
+        rc = rc == TW_OK ? target_enter(set, target, definition) : rc;
     }
-    return bad ? TW_ERR_NOMEM : TW_OK;
+    return rc;
 }
 
 static int file_enter(struct tw_schema_set *set, const char *path, json_t *schema, struct tw_error_text *err)
@@ -99,18 +180,19 @@ static int file_read(struct tw_schema_set *set, const char *directory, const cha
 static int set_verify(struct tw_schema_set *set, struct tw_error_text *err)
 {
     const struct tw_schema_place root = {0};
-    const char *id;
-    json_t *schema;
-    json_object_foreach(set->targets, id, schema)
-    {
+    for (size_t i = 0; i < set->target_count; i++) {
+        const struct tw_schema_target *target = &set->targets[i];
         char what[160];
-        (void)snprintf(what, sizeof what, "loading schema %.128s", id);
-        struct tw_schema_walk walk = {.set = set, .what = what, .err = err, .loading = set, .id = id};
-        int rc = strchr(id, '#') != NULL ? TW_OK : tw_schema_rules_load(&walk, &root, schema);
+        (void)snprintf(what, sizeof what, "loading schema %.128s", target->id);
+        struct tw_schema_walk walk = {.set = set, .what = what, .err = err, .loading = set, .id = target->id};
+        int rc = strchr(target->id, '#') != NULL
+                     ? TW_OK
+                     : tw_schema_rules_load(&walk, &root, target->source, target->node);
         if (rc != TW_OK) {
             return rc;
         }
     }
+    drop_sources(set);
     return TW_OK;
 }
 
@@ -162,46 +244,52 @@ int tw_schema_load_dir(const char *path, struct tw_schema_set **out, struct tw_e
 
 bool tw_schema_knows(const struct tw_schema_set *set, const char *id)
 {
-    return json_object_get(set->targets, id) != NULL;
+    return tw_schema_target(set, id) != NULL;
 }
 
-static int check_at(const struct tw_schema_set *set, const struct tw_schema_place *at, const char *id,
-                    json_t *value, struct tw_error_text *err)
+static int check_at(struct tw_schema_walk *walk, const struct tw_schema_place *at, const char *id,
+                    const struct tw_doc_node *value)
 {
-    json_t *schema = json_object_get(set->targets, id);
-    if (schema == NULL) {
-        return tw_fail(err, TW_ERR_NOT_FOUND, "checking JSON: there is no schema %.200s", id);
+    const struct tw_schema_target *target = tw_schema_target(walk->set, id);
+    if (target == NULL) {
+        return tw_fail(walk->err, TW_ERR_NOT_FOUND, "checking JSON: there is no schema %.200s", id);
     }
-    struct tw_schema_walk walk = {.set = set, .what = id, .err = err};
-    walk.match = pcre2_match_data_create(1, NULL);
-    if (walk.match == NULL) {
-        return tw_fail(err, TW_ERR_NOMEM, "checking JSON with %.200s: out of memory", id);
-    }
-    int rc = tw_schema_rules_check(&walk, at, schema, value);
+    walk->what = target->id;
+    return tw_schema_rules_check(walk, at, target->node, value);
+}
+
+static int walk_begin(struct tw_schema_walk *walk)
+{
+    walk->match = pcre2_match_data_create(1, NULL);
+    return walk->match != NULL ? TW_OK : tw_fail(walk->err, TW_ERR_NOMEM, "checking JSON: out of memory");
+}
+
+int tw_schema_check(const struct tw_schema_set *set, const char *id, const struct tw_doc_node *value,
+                    struct tw_error_text *err)
+{
+    const struct tw_schema_place root = {0};
+    struct tw_schema_walk walk = {.set = set, .err = err};
+    int rc = walk_begin(&walk);
+    rc = rc == TW_OK ? check_at(&walk, &root, id, value) : rc;
     pcre2_match_data_free(walk.match);
     return rc;
 }
 
-int tw_schema_check(const struct tw_schema_set *set, const char *id, json_t *value, struct tw_error_text *err)
-{
-    const struct tw_schema_place root = {0};
-    return check_at(set, &root, id, value, err);
-}
-
-int tw_schema_check_event(const struct tw_schema_set *set, json_t *event, bool *known,
+int tw_schema_check_event(const struct tw_schema_set *set, const struct tw_doc_node *event, bool *known,
                           struct tw_error_text *err)
 {
     const struct tw_schema_place root = {0};
     const struct tw_schema_place data = {&root, "data", 0};
-    int rc = check_at(set, &root, TW_SCHEMA_ENVELOPE, event, err);
-    if (rc != TW_OK) {
-        return rc;
+    struct tw_schema_walk walk = {.set = set, .err = err};
+    bool have = false;
+    int rc = walk_begin(&walk);
+    rc = rc == TW_OK ? check_at(&walk, &root, TW_SCHEMA_ENVELOPE, event) : rc;
+    if (rc == TW_OK) {
+        const char *id = tw_doc_text(tw_doc_get(event, "dataschema"));
+        have = id != NULL && tw_schema_knows(set, id);
+        rc = have ? check_at(&walk, &data, id, tw_doc_get(event, "data")) : TW_OK;
     }
-    const char *id = json_string_value(json_object_get(event, "dataschema"));
-    bool have = tw_schema_knows(set, id);
-    if (have) {
-        rc = check_at(set, &data, id, json_object_get(event, "data"), err);
-    }
+    pcre2_match_data_free(walk.match);
     if (rc == TW_OK) {
         *known = have;
     }

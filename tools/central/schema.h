@@ -7,17 +7,16 @@
 // checked less than its author wrote. tests/contract holds it to ajv, example by example.
 //
 // Threading: a set is immutable once loaded; any number of threads may check with it at once.
-// Memory: a set owns its schemas; values are only read. Time: linear in value times schema;
-// nesting is bounded by TW_SCHEMA_MAX_DEPTH, regular expressions by PCRE2's match limit.
+// Memory: a set owns what its schemas became when they loaded; values are only read. Time: linear in
+// value times schema; nesting is bounded by TW_SCHEMA_MAX_DEPTH, regular expressions by PCRE2's match limit.
 // Errors: the texts name the JSON Pointer (RFC 6901) and the rule, never a value of the instance.
 #ifndef TW_SCHEMA_H
 #define TW_SCHEMA_H
 
 #include <stdbool.h>
 
-#include <jansson.h>
-
 #include "tillwire/err.h"
+#include "tools/central/doc.h"
 
 #define TW_SCHEMA_MAX_DEPTH 64 // schemas entered one inside the other, $ref included
 #define TW_SCHEMA_ENVELOPE  "urn:tillwire:schema:envelope:1"
@@ -40,17 +39,17 @@ void tw_schema_free(struct tw_schema_set *set);
 bool tw_schema_knows(const struct tw_schema_set *set, const char *id);
 
 // Checks `value` with the schema `id` (an `$id`, or an `$id` with `#/$defs/NAME`). A real number
-// without fraction counts as an integer (JSON Schema 2020-12, 4.2.3), so read numbers with
-// json_number_value or ask json_is_integer first.
+// without fraction counts as an integer (JSON Schema 2020-12, 4.2.3), so ask for the node's kind before
+// taking its number.
 // TW_ERR_INVALID: the text begins with `ID at "POINTER": RULE: `. TW_ERR_NOT_FOUND: no such schema.
 // TW_ERR_TOO_LARGE: nested too deep. TW_ERR_NOMEM.
-int TW_MUST_CHECK tw_schema_check(const struct tw_schema_set *set, const char *id, json_t *value,
-                                  struct tw_error_text *err);
+int TW_MUST_CHECK tw_schema_check(const struct tw_schema_set *set, const char *id,
+                                  const struct tw_doc_node *value, struct tw_error_text *err);
 
 // Checks an event: first its envelope, then `data` with the schema that `dataschema` names. `known`
 // is false where the set does not have that schema: such an event is to be acknowledged and kept
 // as it is (include/contract/names.md, "How it changes"). Errors as tw_schema_check.
-int TW_MUST_CHECK tw_schema_check_event(const struct tw_schema_set *set, json_t *event, bool *known,
-                                        struct tw_error_text *err);
+int TW_MUST_CHECK tw_schema_check_event(const struct tw_schema_set *set, const struct tw_doc_node *event,
+                                        bool *known, struct tw_error_text *err);
 
 #endif

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "tillwire/json.h"
+
 static void add_member(const char *key, const char *text, struct tw_buf *out)
 {
     tw_buf_printf(out, "\"%s\":", key);
@@ -11,7 +13,8 @@ static void add_member(const char *key, const char *text, struct tw_buf *out)
     tw_buf_add_text(out, ",");
 }
 
-void tw_show_json(const struct tw_judgement *event, const char *source, struct tw_buf *out)
+void tw_show_json(const struct tw_judgement *event, const char *source, struct tw_slice payload,
+                  struct tw_buf *out)
 {
     tw_buf_add_text(out, "{");
     add_member("source", source, out);
@@ -19,10 +22,10 @@ void tw_show_json(const struct tw_judgement *event, const char *source, struct t
     tw_buf_printf(out, "\"sequence\":%" PRIu64 ",", event->sequence);
     add_member("id", event->id, out);
     add_member("type", event->type, out);
-    add_member("subject", tw_json_text(tw_json_get(event->value, "subject")), out);
+    add_member("subject", tw_doc_text(tw_doc_get(event->value, "subject")), out);
     add_member("time", event->time, out);
     tw_buf_add_text(out, "\"data\":");
-    tw_json_dump(tw_json_get(event->value, "data"), out);
+    tw_doc_dump(tw_doc_get(event->value, "data"), payload, out);
     tw_buf_add_text(out, "}\n");
 }
 
@@ -37,10 +40,10 @@ static unsigned minor_digits(const char *currency)
     return strstr(none, currency) != NULL ? 0 : strstr(three, currency) != NULL ? 3 : 2;
 }
 
-static void add_money(const tw_json *amount, const char *currency, struct tw_buf *out)
+static void add_money(const struct tw_doc_node *amount, const char *currency, struct tw_buf *out)
 {
     int64_t minor = 0;
-    if (tw_json_int(amount, &minor) != TW_OK) {
+    if (!tw_doc_int(amount, &minor)) {
         tw_buf_printf(out, "%12s %s", "?", currency);
         return;
     }
@@ -65,22 +68,23 @@ static void add_plain(const char *text, struct tw_buf *out)
     }
 }
 
-static void add_sale(const struct tw_judgement *event, const tw_json *data, const char *tier,
+static void add_sale(const struct tw_judgement *event, const struct tw_doc_node *data, const char *tier,
                      struct tw_buf *out)
 {
-    const char *currency = tw_json_text(tw_json_get(data, "currency"));
-    const char *kind = tw_json_text(tw_json_get(data, "kind"));
+    const char *currency = tw_doc_text(tw_doc_get(data, "currency"));
+    const char *kind = tw_doc_text(tw_doc_get(data, "kind"));
     bool corrected = strstr(event->type, ".corrected") != NULL;
     tw_buf_printf(out, "%-9s #", corrected ? "corrected" : kind != NULL ? kind : "");
-    add_plain(tw_json_text(tw_json_get(data, "receipt_number")), out);
-    add_money(tw_json_get(data, "total"), currency != NULL ? currency : "", out);
-    tw_buf_printf(out, "  %3zu lines  %-8s  %s\n", tw_json_size(tw_json_get(data, "lines")), tier,
-                  tw_json_is_true(tw_json_get(data, "reconciled")) ? "reconciled" : "NOT reconciled");
+    add_plain(tw_doc_text(tw_doc_get(data, "receipt_number")), out);
+    add_money(tw_doc_get(data, "total"), currency != NULL ? currency : "", out);
+    const struct tw_doc_node *lines = tw_doc_get(data, "lines");
+    tw_buf_printf(out, "  %3u lines  %-8s  %s\n", lines != NULL ? (unsigned)lines->size : 0, tier,
+                  tw_doc_is_true(tw_doc_get(data, "reconciled")) ? "reconciled" : "NOT reconciled");
 }
 
 void tw_show_line(const struct tw_judgement *event, const char *source, const char *tier, struct tw_buf *out)
 {
-    const tw_json *data = tw_json_get(event->value, "data");
+    const struct tw_doc_node *data = tw_doc_get(event->value, "data");
     bool sale = event->type != NULL && strncmp(event->type, "io.tillwire.sale.", 17) == 0;
     bool capture = event->type != NULL && strncmp(event->type, "io.tillwire.capture.", 20) == 0;
     if (!sale && !capture) {
@@ -92,7 +96,7 @@ void tw_show_line(const struct tw_judgement *event, const char *source, const ch
         add_sale(event, data, tier, out);
     } else {
         tw_buf_printf(out, "%s  ", event->type + sizeof "io.tillwire." - 1);
-        add_plain(tw_json_text(tw_json_get(event->value, "subject")), out);
+        add_plain(tw_doc_text(tw_doc_get(event->value, "subject")), out);
         tw_buf_add_text(out, "\n");
     }
 }

@@ -14,6 +14,7 @@ struct tw_centre_store {
     bool open; // a group is
     struct tw_epoch *buckets[BUCKETS];
     struct tw_epoch *dirty;
+    unsigned fresh; // the most that one epoch has in the group
 };
 
 // FNV-1a (RFC 9923), over both texts.
@@ -214,18 +215,9 @@ static void text_or_null(struct tw_stmt *stmt, int at, const char *text)
     }
 }
 
-int tw_centre_store_settle(struct tw_centre_store *store, struct tw_epoch *epoch,
-                           struct tw_settling *settling)
+static int put_message(struct tw_centre_store *store, const struct tw_epoch *epoch,
+                       const struct tw_settling *settling)
 {
-    bool known = false;
-    int rc = tw_centre_store_begin(store);
-    if (rc == TW_OK && settling->status == TW_APPLIED) {
-        rc = is_known(store, epoch, settling->id, &known);
-    }
-    if (rc != TW_OK) {
-        return rc;
-    }
-    settling->status = known ? TW_REPEAT : settling->status;
     struct tw_stmt *stmt = tw_db_sql(store->db, TW_CENTRAL_SQL_MESSAGE_PUT);
     tw_stmt_int(stmt, 1, epoch->id);
     tw_stmt_int(stmt, 2, (int64_t)settling->sequence);
@@ -236,9 +228,28 @@ int tw_centre_store_settle(struct tw_centre_store *store, struct tw_epoch *epoch
     text_or_null(stmt, 7, settling->time);
     text_or_null(stmt, 8, settling->reason);
     tw_stmt_blob(stmt, 9, settling->payload);
-    rc = tw_stmt_run(stmt);
+    return tw_stmt_run(stmt);
+}
+
+// Whether an id is known is asked only where the index `once` refuses it: that is rare.
+int tw_centre_store_settle(struct tw_centre_store *store, struct tw_epoch *epoch,
+                           struct tw_settling *settling)
+{
+    bool known = false;
+    int rc = tw_centre_store_begin(store);
+    rc = rc == TW_OK ? put_message(store, epoch, settling) : rc;
+    if (rc == TW_ERR_EXISTS && settling->status == TW_APPLIED) {
+        int asked = is_known(store, epoch, settling->id, &known);
+        rc = asked != TW_OK ? asked : rc;
+    }
+    if (known) {
+        settling->status = TW_REPEAT;
+        rc = put_message(store, epoch, settling);
+    }
     if (rc == TW_OK) {
         epoch->through = settling->sequence;
+        epoch->fresh++;
+        store->fresh = epoch->fresh > store->fresh ? epoch->fresh : store->fresh;
     }
     return rc;
 }
@@ -303,6 +314,11 @@ int tw_centre_store_rejects(struct tw_centre_store *store, const struct tw_epoch
 
 // ---- groups ----
 
+unsigned tw_centre_store_fresh(const struct tw_centre_store *store)
+{
+    return store->fresh;
+}
+
 int tw_centre_store_begin(struct tw_centre_store *store)
 {
     if (store->open) {
@@ -342,7 +358,9 @@ int tw_centre_store_commit(struct tw_centre_store *store, struct tw_epoch **dirt
     *dirty = store->dirty;
     for (struct tw_epoch *epoch = store->dirty; epoch != NULL; epoch = epoch->other) {
         epoch->dirty = false;
+        epoch->fresh = 0;
     }
     store->dirty = NULL;
+    store->fresh = 0;
     return TW_OK;
 }

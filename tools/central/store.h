@@ -29,6 +29,7 @@ struct tw_epoch {
     uint8_t head[32];
     uint64_t duplicates, ahead, broken;
     bool dirty;             // changed since the last commit
+    unsigned fresh;         // events settled since
     struct tw_epoch *next;  // of the same bucket
     struct tw_epoch *other; // of the list of dirty ones
 };
@@ -64,6 +65,8 @@ int TW_MUST_CHECK tw_centre_store_skip(struct tw_centre_store *store, struct tw_
 int TW_MUST_CHECK tw_centre_store_unreadable(struct tw_centre_store *store, const char *source,
                                              const char *reason, struct tw_slice payload);
 
+// Of the epoch that settled most since the last commit: how many.
+unsigned tw_centre_store_fresh(const struct tw_centre_store *store);
 // Begins a group unless one is open.
 int TW_MUST_CHECK tw_centre_store_begin(struct tw_centre_store *store);
 // Commits the group, if one is open. `dirty` is the list of the epochs to acknowledge (by `other`).
