@@ -59,9 +59,8 @@ static int err_of(int rc)
     case SQLITE_MISUSE:
     case SQLITE_MISMATCH:
         return TW_ERR_INVALID;
-    default:
-        return TW_ERR_IO;
     }
+    return TW_ERR_IO;
 }
 
 int tw_db_exec(struct tw_db *db, const char *sql)
@@ -241,6 +240,10 @@ int tw_db_checkpoint(struct tw_db *db, bool truncate)
 
 void tw_db_release(struct tw_db *db)
 {
+    for (size_t i = 0; i < db->sql_count + RUN_COUNT; i++) { // they are prepared again when they are needed
+        (void)sqlite3_finalize(db->stmts[i].raw);
+        db->stmts[i].raw = NULL;
+    }
     (void)sqlite3_db_release_memory(db->raw);
     (void)malloc_trim(0);
 }
@@ -388,13 +391,13 @@ static int set_up(struct tw_db *db, const struct tw_db_options *options, bool is
     (void)sqlite3_db_config(db->raw, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(db->raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     int rc = TW_OK;
-    for (size_t i = 0; i < sizeof pragmas / sizeof pragmas[0] && rc == TW_OK; i++) {
+    for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas && rc == TW_OK; i++) {
         rc = tw_db_exec(db, pragmas[i]);
     }
     return rc;
 }
 
-// All of a new file in one transaction: it is there with its version, or it is still empty.
+// All of it in one transaction: the file is there with its version, or it is still empty.
 static int make_tables(struct tw_db *db, const struct tw_db_options *options)
 {
     int rc = tw_db_begin(db);
@@ -414,9 +417,9 @@ static int make_tables(struct tw_db *db, const struct tw_db_options *options)
     return rc;
 }
 
-// Before the process' first connection; later it is refused as misuse and changes nothing
-// (https://sqlite.org/c3ref/config.html). Pages are allocated one by one instead of 20 at once (88 KiB a
-// connection), allocations are not counted (each count takes a lock), and a connection belongs to one thread.
+// Before the process' first connection; later it is misuse and changes nothing
+// (https://sqlite.org/c3ref/config.html). Pages come one by one instead of 20 at once (88 KiB), allocations
+// are not counted, a connection has one thread.
 static void configure_library(void)
 {
     (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
@@ -429,11 +432,9 @@ static int open_raw(struct tw_db *db, const struct tw_db_options *options, struc
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     configure_library();
     int rc = sqlite3_open_v2(options->path, &db->raw, flags, NULL);
-    if (db->raw == NULL) {
-        return fail_open(options, TW_ERR_NOMEM, err, "out of memory", "free some");
-    }
     if (rc != SQLITE_OK) {
-        return fail_sqlite(options, db, err_of(rc), err);
+        return db->raw != NULL ? fail_sqlite(options, db, err_of(rc), err)
+                               : fail_open(options, TW_ERR_NOMEM, err, "out of memory", "free some");
     }
     // Whoever only looks at the file (a backup, a shell) is waited for: after a crash the WAL is recovered
     // under an exclusive lock. Later nobody can stand in the way of a writer, and nothing waits.

@@ -60,7 +60,7 @@ int TW_MUST_CHECK tw_db_undo(struct tw_db *db);
 
 // Brings the WAL into the database file; `truncate` also empties the WAL file.
 int TW_MUST_CHECK tw_db_checkpoint(struct tw_db *db, bool truncate);
-// Gives clean pages and free memory back to the system: for when nothing is to do.
+// Gives statements, clean pages and free memory back: for when nothing is to do, between statements.
 void tw_db_release(struct tw_db *db);
 
 // Statement number `index`, reset and with nothing bound; never NULL (one that cannot be prepared

@@ -121,6 +121,7 @@ static int grow(void *list, size_t count, size_t *cap, size_t size)
     }
     memcpy(list, &grown, sizeof grown);
     *cap = wanted;
+    // cppcheck-suppress memleak ; `list` has it now
     return TW_OK;
 }
 

@@ -93,11 +93,11 @@ static int read_marker(struct place *place)
 {
     char line[NAME_BYTES + 1] = "";
     char when[17];
-    int i = 0;
+    char count[10];
     int len = 0;
     ssize_t have = pread(place->marker_fd, line, sizeof line - 1, 0);
     if (have < 2 || line[have - 1] != '\n' ||
-        sscanf(line, "journal-%16[0-9TZ]-%d.db\n%n", when, &i, &len) != 2 || len != have) {
+        sscanf(line, "journal-%16[0-9TZ]-%9[0-9].db\n%n", when, count, &len) != 2 || len != have) {
         return 0;
     }
     line[have - 1] = '\0';

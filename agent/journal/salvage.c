@@ -111,7 +111,7 @@ static int pass_hole(struct salvage *salvage, const struct tw_find *find)
 static int open_copy(struct salvage *salvage, const struct tw_find *find, struct tw_salvage_event *out)
 {
     struct tw_page_row row;
-    struct tw_stored stored;
+    struct tw_stored stored = {.n = find->n};
     struct tw_salvage_event event = {.n = find->n, .queued = find->n > salvage->start.floor};
     int rc = tw_pages_get(salvage->pages, tw_find_place(find), &row);
     rc = rc == TW_OK && !tw_finds_event(&row, &stored) ? TW_ERR_DAMAGED : rc;
@@ -156,7 +156,7 @@ static int give_place(struct salvage *salvage, size_t first, size_t last)
     struct tw_find *finds = salvage->finds.rows;
     bool queued = finds[last].n > salvage->start.floor;
     for (size_t i = last + 1; i-- > first;) {
-        struct tw_salvage_event event;
+        struct tw_salvage_event event = {.queued = false};
         if (!queued && !finds[i].sale) {
             continue; // acknowledged, and gone but for this copy
         }

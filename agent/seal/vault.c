@@ -267,7 +267,7 @@ int tw_vault_load(struct tw_seal *seal, const char *where, bool make, struct tw_
                   struct tw_error_text *err)
 {
     struct tw_vault *vault = calloc(1, sizeof *vault);
-    pthread_mutex_t *lock = malloc(sizeof *lock);
+    pthread_mutex_t *lock = malloc(sizeof(pthread_mutex_t));
     char *copy = strdup(where);
     if (vault == NULL || lock == NULL || copy == NULL || pthread_mutex_init(lock, NULL) != 0) {
         free(vault);
@@ -322,7 +322,7 @@ int tw_vault_reload(struct tw_vault *vault, unsigned oldest_needed, struct tw_er
 {
     struct keys *fresh = NULL;
     int rc = load(vault->seal, vault->where, false, &fresh, err);
-    if (rc != TW_OK) {
+    if (rc != TW_OK || fresh == NULL) {
         return rc;
     }
     (void)pthread_mutex_lock(vault->lock);

@@ -72,7 +72,7 @@ uint64_t pages_hash_row(const struct tw_page_row *row, size_t from)
 {
     uint64_t hash = 14695981039346656037u;
     for (size_t i = from; i < row->count; i++) {
-        hash = mix_value(hash, row->values[i].kind, row->values[i].integer, row->values[i].bytes);
+        hash = mix_value(hash, (int)row->values[i].kind, row->values[i].integer, row->values[i].bytes);
     }
     return hash;
 }

@@ -73,7 +73,7 @@ static void hear(struct rig *rig, unsigned terminal, unsigned sequence, uint8_t 
         "\"bootid\":\"" EPOCH "\",\"monotonicms\":\"5\",\"clock\":\"ok\",\"prevhash\":\"%s\","
         "\"data\":{\"device\":\"printer\",\"reason\":\"no_total\",\"detail\":null,\"lines\":1,\"bytes\":2,"
         "\"sha256\":\"%064u\"}}",
-        sequence, terminal, sequence, prevhash, 0);
+        sequence, terminal, sequence, prevhash, 0U);
     tw_seal_sha256(tw_slice_of(text), head);
     tw_centre_hooks()->on_message(rig->centre, topic, tw_slice_of(text));
 }

@@ -85,7 +85,7 @@ static bool same(const struct tw_doc_node *node, json_t *value)
     case JSON_INTEGER:
         return node->kind == TW_DOC_INTEGER && node->integer == json_integer_value(value);
     case JSON_REAL:
-        return node->kind == TW_DOC_REAL && memcmp(&node->real, &real, sizeof real) == 0;
+        return node->kind == TW_DOC_REAL && !(node->real < real) && !(node->real > real);
     case JSON_TRUE:
         return node->kind == TW_DOC_TRUE;
     case JSON_FALSE:

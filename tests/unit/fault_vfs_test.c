@@ -120,7 +120,7 @@ static int count_unsound(const char *pragmas, enum fault_loss loss)
 static void what_is_synced_survives_every_loss(void **state)
 {
     (void)state;
-    for (int loss = 0; loss < FAULT_LOSSES; loss++) {
+    for (enum fault_loss loss = FAULT_LOSE_ALL; loss < FAULT_LOSSES; loss++) {
         assert_int_equal(count_unsound("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL" REST, loss), 0);
         assert_int_equal(count_unsound("PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA" REST, loss), 0);
     }
@@ -135,7 +135,7 @@ static void what_is_not_synced_is_lost_or_damaged(void **state)
         "PRAGMA journal_mode=DELETE; PRAGMA synchronous=OFF" REST,
     };
     for (size_t i = 0; i < sizeof careless / sizeof careless[0]; i++) {
-        for (int loss = 0; loss < FAULT_LOSSES; loss++) {
+        for (enum fault_loss loss = FAULT_LOSE_ALL; loss < FAULT_LOSSES; loss++) {
             int unsound = count_unsound(careless[i], loss);
             print_message("%s, loss %d: %d of %d unsound\n", careless[i], loss, unsound, SEEDS);
             assert_true(loss == FAULT_LOSE_NONE ? unsound == 0 : unsound > 0);
@@ -169,7 +169,7 @@ static uint64_t digest(uint64_t seed, enum fault_loss loss)
 static void one_seed_is_one_history(void **state)
 {
     (void)state;
-    for (int loss = 0; loss < FAULT_LOSSES; loss++) {
+    for (enum fault_loss loss = FAULT_LOSE_ALL; loss < FAULT_LOSSES; loss++) {
         uint64_t first = digest(7, loss);
         assert_true(first == digest(7, loss));
         assert_true(first != digest(8, loss));
