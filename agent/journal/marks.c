@@ -78,50 +78,43 @@ unsigned tw_marks_meta_key(struct tw_marks *marks)
     return key;
 }
 
+// Opens the mark after the one that `name` holds. 1: there; 0: no further one. Borrowed from what reads, so
+// that it can be put again.
+static int open_next(struct tw_marks *marks, struct tw_slice *value)
+{
+    struct tw_stmt *stmt = tw_db_sql(marks->db, TW_JOURNAL_SQL_MARKS_NEXT);
+    tw_stmt_text(stmt, 1, tw_buf_slice(&marks->name));
+    int rc = tw_stmt_step(stmt);
+    if (rc != 1) {
+        return rc;
+    }
+    rc = set_name(marks, "", tw_stmt_get(stmt, 0));
+    rc = rc != TW_OK
+             ? rc
+             : tw_record_open_mark(marks->recorder, tw_buf_slice(&marks->name), tw_stmt_get(stmt, 1), value);
+    tw_stmt_end(stmt);
+    return rc == TW_OK ? 1 : rc;
+}
+
 int tw_marks_check(struct tw_marks *marks)
 {
+    struct tw_slice value;
     int rc = set_name(marks, "", tw_slice_make(NULL, 0));
-    while (rc == TW_OK) {
-        struct tw_stmt *stmt = tw_db_sql(marks->db, TW_JOURNAL_SQL_MARKS_NEXT);
-        struct tw_slice value;
-        tw_stmt_text(stmt, 1, tw_buf_slice(&marks->name));
-        rc = tw_stmt_step(stmt);
-        if (rc != 1) {
-            break; // TW_OK: no further one
-        }
-        rc = set_name(marks, "", tw_stmt_get(stmt, 0));
-        rc = rc != TW_OK ? rc
-                         : tw_record_open_mark(marks->recorder, tw_buf_slice(&marks->name),
-                                               tw_stmt_get(stmt, 1), &value);
-        rc = rc == TW_ERR_NOT_FOUND ? TW_ERR_DAMAGED : rc; // its key was there at opening
-        tw_stmt_end(stmt);
+    rc = rc == TW_OK ? open_next(marks, &value) : rc;
+    while (rc == 1) {
+        rc = open_next(marks, &value);
     }
-    return rc;
+    return rc == TW_ERR_NOT_FOUND ? TW_ERR_DAMAGED : rc; // its key was there at opening
 }
 
 int tw_marks_reseal(struct tw_marks *marks)
 {
+    struct tw_slice value;
     int rc = set_name(marks, "", tw_slice_make(NULL, 0));
-    while (rc == TW_OK) {
-        struct tw_stmt *stmt = tw_db_sql(marks->db, TW_JOURNAL_SQL_MARKS_NEXT);
-        struct tw_slice value;
-        struct tw_buf copy = {0};
-        tw_stmt_text(stmt, 1, tw_buf_slice(&marks->name));
-        rc = tw_stmt_step(stmt);
-        if (rc != 1) {
-            break; // TW_OK: no further one
-        }
-        rc = set_name(marks, "", tw_stmt_get(stmt, 0));
-        rc = rc != TW_OK ? rc
-                         : tw_record_open_mark(marks->recorder, tw_buf_slice(&marks->name),
-                                               tw_stmt_get(stmt, 1), &value);
-        tw_stmt_end(stmt);
-        if (rc == TW_OK) {
-            tw_buf_add(&copy, value.ptr, value.len);
-            rc = tw_buf_status(&copy);
-        }
-        rc = rc != TW_OK ? rc : put(marks, tw_buf_slice(&copy));
-        tw_buf_free(&copy);
+    rc = rc == TW_OK ? open_next(marks, &value) : rc;
+    while (rc == 1) {
+        rc = put(marks, value);
+        rc = rc == TW_OK ? open_next(marks, &value) : rc;
     }
     return rc;
 }

@@ -45,13 +45,12 @@ int tw_outbox_drop(struct tw_outbox *outbox)
                      : tw_table_put(outbox->with.table, &life, n, TW_RECORD_LIVE, &event,
                                     tw_slice_make(NULL, 0), &bytes);
     tw_buf_free(&data);
+    if (rc == TW_OK) {
+        state->live_bytes -= row.stored.sealed.len;
+        state->live_bytes += bytes;
+    }
     if (rc == TW_OK && sequence <= state->counted_to) {
-        state->live_bytes -= row.stored.sealed.len;
-        state->live_bytes += bytes;
         rc = tw_outbox_save(outbox); // the sum stored there is no longer right
-    } else if (rc == TW_OK) {
-        state->live_bytes -= row.stored.sealed.len;
-        state->live_bytes += bytes;
     }
     return rc == TW_OK ? 1 : rc;
 }

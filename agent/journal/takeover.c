@@ -210,8 +210,9 @@ int tw_takeover_check(const char *damaged_path, const struct tw_journal_options 
             damaged_path, look.start.meta.source, options->source);
     }
     bool nothing_opens = !look.opened && !look.start.has_meta && report.marks + report.letters == 0;
-    bool lacks_all = nothing_opens && report.own_seals == 0;
-    if (report.other_seals + (lacks_all ? report.no_key : 0) > 0 && (lacks_all || report.no_key > 0)) {
+    bool lacks_all = nothing_opens && report.own_seals == 0 && report.no_key + report.other_seals > 0;
+    bool lacks_some = report.other_seals > 0 && report.no_key > 0; // the list and the rows agree on it
+    if (lacks_all || lacks_some) {
         return tw_fail(err, TW_ERR_MISMATCH,
                        "opening the journal %s: it is damaged, and the key file does not hold the key it is "
                        "sealed with; put that key back into the file, or move the journal away with its -wal "
