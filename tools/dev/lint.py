@@ -34,7 +34,7 @@ MAY_INCLUDE = {
 # Third-party header -> where it may be included. tools/ and tests/ may include any.
 HOMES = {
     "uv.h": "agent/loop", "sqlite3.h": "agent/journal", "mosquitto.h": "agent/uplink", "mqtt_protocol.h": "agent/uplink",
-    "openssl/": "agent/uplink", "jansson.h": "agent/decode", "expat.h": "agent/decode", "pcre2.h": "agent/decode",
+    "openssl/sha.h": "agent/seal", "openssl/": "agent/uplink", "jansson.h": "agent/decode", "expat.h": "agent/decode", "pcre2.h": "agent/decode",
     "iconv.h": "agent/decode", "zstd.h": "agent/journal", "zdict.h": "agent/journal",
     "cyaml/": "agent/config", "microhttpd.h": "agent/desk", "mbedtls/": "agent/seal",
     "libserialport.h": "hal/io", "libudev.h": "hal/core", "systemd/": "agent/supervise", "curl/": "tools/cli",
