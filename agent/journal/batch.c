@@ -20,6 +20,7 @@ void tw_batch_free(struct tw_batch *batch)
     }
     free(batch->events);
     tw_buf_free(&batch->text);
+    tw_buf_free(&batch->packed);
     free(batch);
 }
 
@@ -89,7 +90,7 @@ void tw_batch_event(struct tw_batch *batch, enum tw_event_type type, const char 
     }
     struct tw_batch_event *event = new_event(batch);
     if (event != NULL) {
-        event->type = type;
+        event->given = event->type = type;
         event->subject = keep_text(batch, subject, TW_SUBJECT_MAX_BYTES);
         event->data = keep(batch, data);
         event->marked = batch->sale != TW_NO_SALE &&
@@ -164,6 +165,11 @@ struct tw_slice tw_batch_text(const struct tw_batch *batch, struct tw_span span)
     return span.len == 0 ? tw_slice_make(NULL, 0) : tw_slice_make(batch->text.ptr + span.at, span.len);
 }
 
+struct tw_slice tw_batch_key(const struct tw_batch *batch, size_t index)
+{
+    return index == batch->sale ? tw_batch_text(batch, batch->sale_key) : tw_slice_make(NULL, 0);
+}
+
 struct tw_event_row tw_batch_row(const struct tw_batch *batch, size_t index)
 {
     const struct tw_batch_event *event = &batch->events[index];
@@ -178,6 +184,9 @@ struct tw_event_row tw_batch_row(const struct tw_batch *batch, size_t index)
         .clock = batch->clock,
         .boot = batch->boot,
     };
+    if (event->made.len == 0 && event->packed.len > 0) {
+        row.packed = tw_slice_make(batch->packed.ptr + event->packed.at, event->packed.len);
+    }
     memcpy(row.id, event->id, sizeof row.id);
     return row;
 }
@@ -202,6 +211,9 @@ int tw_batch_set_sale_id(struct tw_slice data, const char *id, struct tw_buf *ou
 void tw_batch_unwrite(struct tw_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
-        batch->events[i].written = false;
+        struct tw_batch_event *event = &batch->events[i];
+        event->written = false;
+        event->type = event->given;
+        tw_buf_clear(&event->made);
     }
 }

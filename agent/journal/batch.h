@@ -19,10 +19,11 @@ struct tw_span { // of tw_batch.text
 };
 
 struct tw_batch_event {
-    enum tw_event_type type; // as given; as written, once it was
+    enum tw_event_type given, type; // as it came; as it is written
     struct tw_span subject, data;
-    bool marked;  // holds TW_BATCH_SALE_ID
-    bool written; // in the journal, under `sequence` and `id`
+    struct tw_span packed; // of tw_batch.packed; empty: not made small ahead
+    bool marked;           // holds TW_BATCH_SALE_ID
+    bool written;          // in the journal, under `sequence` and `id`
     uint64_t sequence;
     uint8_t id[16];
     struct tw_buf made; // the data as written, where it is not `data`
@@ -31,6 +32,7 @@ struct tw_batch_event {
 struct tw_batch {
     int error; // the first thing that was wrong with it
     struct tw_buf text;
+    struct tw_buf packed; // what is written of events whose data is known before the commit (record.h)
     struct tw_batch_event *events;
     size_t count, cap;
     bool timed;
@@ -54,6 +56,8 @@ struct tw_batch {
 int TW_MUST_CHECK tw_batch_check(const struct tw_batch *batch);
 
 struct tw_slice tw_batch_text(const struct tw_batch *batch, struct tw_span span);
+// The transaction key, if event `index` is the sale; else empty.
+struct tw_slice tw_batch_key(const struct tw_batch *batch, size_t index);
 
 // Event `index` as it is (to be) written; without id and sequence when it is not written yet. Borrowed.
 struct tw_event_row tw_batch_row(const struct tw_batch *batch, size_t index);
@@ -61,7 +65,7 @@ struct tw_event_row tw_batch_row(const struct tw_batch *batch, size_t index);
 // Replaces every TW_BATCH_SALE_ID in `data` by the sale's id.
 int TW_MUST_CHECK tw_batch_set_sale_id(struct tw_slice data, const char *id, struct tw_buf *out);
 
-// Forgets what became of the events (their transaction was rolled back).
+// Forgets what became of the events (their transaction was rolled back): the batch can be written again.
 void tw_batch_unwrite(struct tw_batch *batch);
 
 #endif

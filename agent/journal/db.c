@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <malloc.h>
 #include <sqlite3.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -18,11 +17,12 @@ struct tw_stmt {
 };
 
 enum { OPEN_WAIT_MS = 5000, VERSION_MAX = 255 }; // there will be no more versions; a flipped bit makes them
-enum { RUN_BEGIN, RUN_COMMIT, RUN_SAVE, RUN_KEEP, RUN_UNDO, RUN_ROLLBACK, RUN_COUNT };
+enum { RUN_BEGIN, RUN_COMMIT, RUN_ROLLBACK, RUN_COUNT };
 
 static const char *const control_sql[RUN_COUNT] = {
-    [RUN_BEGIN] = "BEGIN IMMEDIATE", [RUN_COMMIT] = "COMMIT",         [RUN_SAVE] = "SAVEPOINT part",
-    [RUN_KEEP] = "RELEASE part",     [RUN_UNDO] = "ROLLBACK TO part", [RUN_ROLLBACK] = "ROLLBACK",
+    [RUN_BEGIN] = "BEGIN IMMEDIATE",
+    [RUN_COMMIT] = "COMMIT",
+    [RUN_ROLLBACK] = "ROLLBACK",
 };
 
 struct tw_db {
@@ -216,20 +216,10 @@ void tw_db_rollback(struct tw_db *db)
     }
 }
 
-int tw_db_save(struct tw_db *db)
+// https://sqlite.org/c3ref/total_changes.html, get_autocommit.html
+int64_t tw_db_written(const struct tw_db *db)
 {
-    return control(db, RUN_SAVE);
-}
-
-int tw_db_keep(struct tw_db *db)
-{
-    return control(db, RUN_KEEP);
-}
-
-int tw_db_undo(struct tw_db *db)
-{
-    int rc = control(db, RUN_UNDO);
-    return rc != TW_OK ? rc : control(db, RUN_KEEP);
+    return sqlite3_get_autocommit(db->raw) == 0 ? sqlite3_total_changes64(db->raw) : -1;
 }
 
 int tw_db_checkpoint(struct tw_db *db, bool truncate)
@@ -245,7 +235,6 @@ void tw_db_release(struct tw_db *db)
         db->stmts[i].raw = NULL;
     }
     (void)sqlite3_db_release_memory(db->raw);
-    (void)malloc_trim(0);
 }
 
 // ---- opening ----

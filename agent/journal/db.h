@@ -52,11 +52,9 @@ const char *tw_db_message(const struct tw_db *db);
 int TW_MUST_CHECK tw_db_begin(struct tw_db *db);
 int TW_MUST_CHECK tw_db_commit(struct tw_db *db);
 void tw_db_rollback(struct tw_db *db);
-// A part of a transaction that can be undone alone. tw_db_undo fails when SQLite has already rolled the
-// whole transaction back (disk full, I/O error).
-int TW_MUST_CHECK tw_db_save(struct tw_db *db);
-int TW_MUST_CHECK tw_db_keep(struct tw_db *db);
-int TW_MUST_CHECK tw_db_undo(struct tw_db *db);
+// Rows written so far: the same number twice means that nothing was written in between. -1: no transaction is
+// open, as after an error upon which SQLite gave it up.
+int64_t tw_db_written(const struct tw_db *db);
 
 // Brings the WAL into the database file; `truncate` also empties the WAL file.
 int TW_MUST_CHECK tw_db_checkpoint(struct tw_db *db, bool truncate);

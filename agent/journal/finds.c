@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/journal/finds.h"
 
+#include "agent/journal/lived.h"
+
 enum {
     MAX_LIVES = 4096, // of each more than any file has; only damage can bring more
     MAX_BOOTS = 65536,
@@ -237,6 +239,11 @@ static int keep_meta(struct tw_finds *finds, struct tw_slice value, bool stale)
 
 // ---- rows ----
 
+static bool is_named(struct tw_slice name, const char *text)
+{
+    return name.len == strlen(text) && memcmp(name.ptr, text, name.len) == 0;
+}
+
 static int on_mark(struct tw_finds *finds, struct tw_slice name, struct tw_slice sealed, bool stale)
 {
     struct tw_slice value;
@@ -245,10 +252,10 @@ static int on_mark(struct tw_finds *finds, struct tw_slice name, struct tw_slice
         finds->no_key += rc == TW_ERR_NOT_FOUND;
         return rc == TW_ERR_NOMEM ? rc : TW_OK;
     }
-    if (name.len == strlen(TW_MARK_META) && memcmp(name.ptr, TW_MARK_META, name.len) == 0) {
+    if (is_named(name, TW_MARK_META)) {
         return keep_meta(finds, value, stale);
     }
-    return keep_mark(finds, name, value);
+    return is_named(name, TW_MARK_LIVED) ? TW_OK : keep_mark(finds, name, value); // a new file begins its own
 }
 
 static int on_life(struct tw_finds *finds, struct tw_slice epoch, int64_t number, int64_t base)

@@ -18,67 +18,11 @@ enum {
     SAVE_AGAIN_MS = 1000
 };
 
-// ---- statistics ----
-
 static uint64_t now_us(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-// With the mutex held, or before there is a second thread.
-static void stats_of_queue(struct tw_journal *journal)
-{
-    tw_store_stats(journal->store, &journal->stats);
-    journal->stats.damaged = journal->rescue.damaged;
-    journal->stats.salvaged = journal->rescue.salvaged;
-    memcpy(journal->stats.set_aside, journal->rescue.set_aside, sizeof journal->stats.set_aside);
-}
-
-static void stats_of_batch(struct tw_journal_stats *stats, const struct tw_op *op)
-{
-    for (size_t i = 0; op->batch != NULL && i < op->batch->count; i++) {
-        stats->events += op->batch->events[i].written;
-    }
-    stats->repeats +=
-        op->kind == TW_OP_BATCH && op->result.error == TW_OK && op->result.outcome == TW_OUTCOME_REPEAT;
-}
-
-static void stats_of_commit(struct tw_journal *journal, int rc, uint64_t took_us, const struct tw_op *ops,
-                            const struct tw_op *end)
-{
-    static const uint64_t bounds_us[] = TW_COMMIT_BOUNDS_US;
-    size_t bucket = 0;
-    while (bucket < sizeof bounds_us / sizeof bounds_us[0] && took_us > bounds_us[bucket]) {
-        bucket++;
-    }
-    (void)pthread_mutex_lock(&journal->stats_mutex);
-    stats_of_queue(journal);
-    journal->stats.last_error = rc;
-    if (rc == TW_OK) {
-        journal->stats.commits++;
-        journal->stats.commit_buckets[bucket]++;
-        journal->stats.commit_us_total += took_us;
-        for (const struct tw_op *op = ops; op != end; op = op->next) {
-            stats_of_batch(&journal->stats, op);
-        }
-    }
-    (void)pthread_mutex_unlock(&journal->stats_mutex);
-}
-
-static void stats_of_error(struct tw_journal *journal, int rc)
-{
-    (void)pthread_mutex_lock(&journal->stats_mutex);
-    journal->stats.last_error = rc;
-    (void)pthread_mutex_unlock(&journal->stats_mutex);
-}
-
-void tw_journal_stats(struct tw_journal *journal, struct tw_journal_stats *out)
-{
-    (void)pthread_mutex_lock(&journal->stats_mutex);
-    *out = journal->stats;
-    (void)pthread_mutex_unlock(&journal->stats_mutex);
 }
 
 // ---- the writer thread ----
@@ -136,7 +80,7 @@ static void tell(struct tw_journal *journal, struct tw_op *op)
         if (op->done != NULL) {
             op->done(op->ctx, &op->result);
         } else if (op->result.error != TW_OK) {
-            stats_of_error(journal, op->result.error);
+            tw_stats_of_error(journal, op->result.error);
         }
         tw_op_free(op);
         break;
@@ -157,23 +101,50 @@ static void tell(struct tw_journal *journal, struct tw_op *op)
 }
 
 // A rejection that could not be written holds acknowledgements back: they would pass over its row, and
-// nothing would be left to tell of it. The centre sees the row again and repeats itself.
+// nothing would be left to tell of it. A refusal does not: its row goes out again.
 static bool is_held_back(const struct tw_journal *journal, const struct tw_op *op)
 {
-    return journal->unwritten > 0 && op->sequence >= journal->unwritten &&
-           strcmp(op->epoch, journal->unwritten_epoch) == 0;
+    for (const struct tw_op *owed = journal->owed; owed != NULL; owed = owed->next) {
+        if (op->sequence >= owed->sequence && strcmp(op->epoch, owed->epoch) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
-static void note_rejection(struct tw_journal *journal, const struct tw_op *op)
+// Keeps a rejection until it can be written.
+static void owe(struct tw_journal *journal, struct tw_op *op)
 {
-    bool same = strcmp(op->epoch, journal->unwritten_epoch) == 0;
-    if (op->result.error != TW_OK &&
-        (journal->unwritten == 0 || !same || op->sequence < journal->unwritten)) {
-        journal->unwritten = op->sequence;
-        memcpy(journal->unwritten_epoch, op->epoch, sizeof journal->unwritten_epoch);
-    } else if (op->result.error == TW_OK && same && op->sequence == journal->unwritten) {
-        journal->unwritten = 0;
+    struct tw_op **at = &journal->owed;
+    tw_stats_of_error(journal, op->result.error);
+    while (*at != NULL && ((*at)->sequence != op->sequence || strcmp((*at)->epoch, op->epoch) != 0)) {
+        at = &(*at)->next;
     }
+    if (*at != NULL) { // the centre repeated itself
+        tw_op_free(op);
+        return;
+    }
+    op->next = NULL;
+    *at = op;
+}
+
+// When an acknowledgement waits for them, the rejections that are owed come first.
+static struct tw_op *with_owed(struct tw_journal *journal, struct tw_op *ops)
+{
+    bool wanted = false;
+    for (const struct tw_op *op = ops; op != NULL && !wanted; op = op->next) {
+        wanted = op->kind == TW_OP_ACKNOWLEDGE && is_held_back(journal, op);
+    }
+    struct tw_op *first = wanted ? journal->owed : ops;
+    if (wanted) {
+        struct tw_op *last = journal->owed;
+        while (last->next != NULL) {
+            last = last->next;
+        }
+        last->next = ops;
+        journal->owed = NULL;
+    }
+    return first;
 }
 
 static void acknowledge(struct tw_journal *journal, struct tw_op *op)
@@ -183,7 +154,7 @@ static void acknowledge(struct tw_journal *journal, struct tw_op *op)
     }
     int rc = tw_store_acknowledge(journal->store, op->epoch, op->sequence, op->has_head ? op->head : NULL);
     (void)pthread_mutex_lock(&journal->stats_mutex);
-    stats_of_queue(journal);
+    tw_stats_of_queue(journal);
     journal->stats.last_error = rc != TW_OK ? rc : journal->stats.last_error;
     (void)pthread_mutex_unlock(&journal->stats_mutex);
     if (rc == TW_OK && op->acknowledged != NULL) {
@@ -192,33 +163,79 @@ static void acknowledge(struct tw_journal *journal, struct tw_op *op)
     note_damage(journal, rc);
 }
 
-static void fail_op(struct tw_op *op, int rc)
+// Nothing of it was stored after all. What a rejection or a change has made is theirs to make again.
+static void reset_op(struct tw_op *op)
 {
-    op->result = (struct tw_journal_result){.error = rc};
-    if (op->batch != NULL) {
+    op->result = (struct tw_journal_result){.error = TW_OK};
+    if (op->kind == TW_OP_BATCH) {
         tw_batch_unwrite(op->batch);
+    } else {
+        tw_batch_free(op->batch);
+        op->batch = NULL;
     }
 }
 
-// One group: all up to `end` in one commit.
-static int run_group(struct tw_journal *journal, struct tw_op *ops, const struct tw_op *end)
+static void fail_op(struct tw_op *op, int rc)
+{
+    reset_op(op);
+    op->result.error = rc;
+}
+
+// Whether an error tells of the journal, not of what was given to it.
+static bool is_trouble(int rc)
+{
+    return rc != TW_OK && rc != TW_ERR_TOO_LARGE && rc != TW_ERR_INVALID && rc != TW_ERR_MISMATCH;
+}
+
+// All up to `end` in one commit. `broken`: one of them failed halfway.
+static int commit_group(struct tw_journal *journal, struct tw_op *ops, const struct tw_op *end, bool *broken)
 {
     uint64_t begin_us = now_us();
+    uint64_t written_us = begin_us;
     int rc = tw_store_begin(journal->store);
     if (rc == TW_OK) {
         for (struct tw_op *op = ops; op != end; op = op->next) {
             run_op(journal, op);
             note_damage(journal, op->result.error);
         }
+        *broken = tw_store_is_broken(journal->store);
+        written_us = now_us();
         rc = tw_store_commit(journal->store);
     }
-    uint64_t took_us = now_us() - begin_us;
-    journal->save_not_before_ms = rc == TW_OK ? 0 : tw_mailbox_now_ms() + SAVE_AGAIN_MS;
-    stats_of_commit(journal, rc, took_us, ops, end);
+    uint64_t end_us = now_us();
+    uint64_t synced_us = end_us - written_us;
+    journal->save_not_before_ms = is_trouble(rc) ? tw_mailbox_now_ms() + SAVE_AGAIN_MS : 0;
+    if (rc == TW_OK || is_trouble(rc)) {
+        tw_stats_of_commit(journal, rc, end_us - begin_us, ops, end);
+    }
     note_damage(journal, rc);
     bool many = ops != end && ops->next != end;
-    journal->linger_us = many && took_us >= SLOW_US ? took_us / LINGER_PART : 0;
+    journal->linger_us = many && synced_us >= SLOW_US ? synced_us / LINGER_PART : 0;
     return rc;
+}
+
+static bool is_written(const struct tw_op *op)
+{
+    return op->kind != TW_OP_ACKNOWLEDGE && op->kind != TW_OP_LOOK;
+}
+
+// One group: where one of them spoils it for all, each has one of its own.
+static void run_group(struct tw_journal *journal, struct tw_op *ops, const struct tw_op *end)
+{
+    bool broken = false;
+    int rc = commit_group(journal, ops, end, &broken);
+    bool alone = broken && ops != end && ops->next != end;
+    for (struct tw_op *op = ops; rc != TW_OK && op != end; op = op->next) {
+        if (is_written(op)) {
+            reset_op(op);
+            int again = alone ? commit_group(journal, op, op->next, &broken) : rc;
+            op->result.error = again != TW_OK ? again : op->result.error;
+            if (again == TW_ERR_IO || again == TW_ERR_FULL) { // the disk: the others need not try
+                alone = false;
+                rc = again;
+            }
+        }
+    }
 }
 
 // Runs what can go together and gives the rest. Acknowledgements come first: they need no group, make room,
@@ -232,22 +249,25 @@ static struct tw_op *run_some(struct tw_journal *journal, struct tw_op *ops)
     bool rejected = false;
     for (; end != NULL && !(rejected && end->kind == TW_OP_ACKNOWLEDGE); end = end->next) {
         rejected = rejected || end->kind == TW_OP_REJECT;
-        group = group || (end->kind != TW_OP_ACKNOWLEDGE && end->kind != TW_OP_LOOK);
+        group = group || is_written(end);
         if (rc == TW_OK && end->kind == TW_OP_ACKNOWLEDGE) {
             acknowledge(journal, end);
         }
     }
-    rc = rc == TW_OK && (group || is_due(journal)) ? run_group(journal, ops, end) : rc;
+    if (rc == TW_OK && (group || is_due(journal))) {
+        run_group(journal, ops, end);
+    }
     while (ops != end) {
         struct tw_op *op = ops;
         ops = op->next;
-        if (rc != TW_OK && op->kind != TW_OP_ACKNOWLEDGE && op->kind != TW_OP_LOOK) {
+        if (rc != TW_OK && is_written(op)) {
             fail_op(op, rc);
         }
-        if (op->kind == TW_OP_REJECT) {
-            note_rejection(journal, op);
+        if (op->kind == TW_OP_REJECT && op->result.error != TW_OK && !op->refused) {
+            owe(journal, op);
+        } else {
+            tell(journal, op);
         }
-        tell(journal, op);
     }
     return end;
 }
@@ -261,7 +281,7 @@ static void serve_read(struct tw_journal *journal)
     struct tw_rows *rows = NULL;
     int rc = tw_store_read(journal->store, known ? journal->read.from : 0, journal->read.max_rows, &rows);
     if (rc != TW_OK) {
-        stats_of_error(journal, rc);
+        tw_stats_of_error(journal, rc);
         note_damage(journal, rc);
     } else if (rows != NULL) {
         struct tw_read_request read = journal->read;
@@ -275,9 +295,13 @@ static void rest(struct tw_journal *journal)
 {
     int rc = tw_store_rest(journal->store, journal->rested);
     if (rc != TW_OK && rc != TW_ERR_AGAIN) {
-        stats_of_error(journal, rc);
+        tw_stats_of_error(journal, rc);
         note_damage(journal, rc);
     }
+    (void)pthread_mutex_lock(&journal->pack_mutex);
+    tw_squeeze_rest(journal->squeeze);
+    tw_buf_free(&journal->pack_text);
+    (void)pthread_mutex_unlock(&journal->pack_mutex);
     journal->rest_ms = journal->rested ? 0 : tw_mailbox_now_ms() + THOROUGH_REST_MS - REST_MS;
     journal->rested = true;
 }
@@ -328,12 +352,12 @@ static void repair(struct tw_journal *journal)
     bool is_there = journal->rescue.damaged == journal->damaged_before; // else it only could not be opened
     int rc = open_store(journal, is_there, &err);
     if (rc != TW_OK) {
-        stats_of_error(journal, rc);
+        tw_stats_of_error(journal, rc);
         return;
     }
     journal->is_damaged = false;
     (void)pthread_mutex_lock(&journal->stats_mutex);
-    stats_of_queue(journal);
+    tw_stats_of_queue(journal);
     (void)pthread_mutex_unlock(&journal->stats_mutex);
     if (journal->read.rows != NULL) {
         serve_read(journal);
@@ -360,6 +384,7 @@ static void *run(void *arg)
     while (!mail.stop) {
         linger(journal);
         bool work = tw_mailbox_take(&journal->mailbox, wake_ms(journal), &mail);
+        mail.ops = with_owed(journal, mail.ops);
         if (mail.ops != NULL || is_due(journal)) {
             do {
                 mail.ops = run_some(journal, mail.ops);
@@ -401,11 +426,12 @@ static int start_thread(struct tw_journal *journal)
 static int start(struct tw_journal *journal)
 {
     int rc = tw_mailbox_init(&journal->mailbox);
-    if (rc == TW_OK && pthread_mutex_init(&journal->stats_mutex, NULL) != 0) {
+    if (rc == TW_OK && (pthread_mutex_init(&journal->stats_mutex, NULL) != 0 ||
+                        pthread_mutex_init(&journal->pack_mutex, NULL) != 0)) {
         rc = TW_ERR_NOMEM;
     }
     if (rc == TW_OK) {
-        stats_of_queue(journal);
+        tw_stats_of_queue(journal);
         rc = start_thread(journal);
     }
     return rc;
@@ -413,6 +439,13 @@ static int start(struct tw_journal *journal)
 
 static void journal_free(struct tw_journal *journal)
 {
+    while (journal->owed != NULL) {
+        struct tw_op *op = journal->owed;
+        journal->owed = op->next;
+        tw_op_free(op);
+    }
+    tw_squeeze_free(journal->squeeze);
+    tw_buf_free(&journal->pack_text);
     free(journal->path);
     free(journal->source);
     free(journal);
@@ -429,7 +462,8 @@ int tw_journal_open(const struct tw_journal_options *options, struct tw_journal 
     journal->repair_wait_ms = REPAIR_MS;
     journal->options.path = journal->path = strdup(options->path);
     journal->options.source = journal->source = strdup(options->source);
-    if (journal->options.path == NULL || journal->options.source == NULL) {
+    journal->squeeze = tw_squeeze_new();
+    if (journal->options.path == NULL || journal->options.source == NULL || journal->squeeze == NULL) {
         journal_free(journal);
         return tw_fail(err, TW_ERR_NOMEM, "opening the journal %s: out of memory; free some", options->path);
     }
@@ -459,5 +493,6 @@ void tw_journal_close(struct tw_journal *journal)
     tw_store_close(journal->store);
     tw_mailbox_destroy(&journal->mailbox);
     (void)pthread_mutex_destroy(&journal->stats_mutex);
+    (void)pthread_mutex_destroy(&journal->pack_mutex);
     journal_free(journal);
 }

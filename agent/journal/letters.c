@@ -28,16 +28,20 @@ int tw_outbox_reject(struct tw_outbox *outbox, uint64_t sequence, const char *re
         return TW_ERR_NOT_FOUND;
     }
     int rc = tw_table_get(outbox->with.table, tw_outbox_place(outbox, sequence), &row);
-    if (rc != 1 || row.stored.state == TW_RECORD_DEAD) {
+    if (rc != 1) {
         return rc < 0 ? rc : TW_ERR_NOT_FOUND;
+    }
+    if (row.stored.state == TW_RECORD_DEAD) {
+        *type = TW_EVENT_CAPTURE_GAP;
+        return TW_OK;
     }
     const struct tw_life sealed_in = outbox->with.table->life;
     const struct tw_life life = tw_outbox_life(outbox);
     rc = copy_row(outbox, &row, (uint64_t)(row.stored.n - sealed_in.base), sealed_in.epoch, reason, at_ms);
     size_t bytes = 0; // the mark is bound, so the row is sealed anew
     rc = rc != TW_OK ? rc
-                     : tw_table_put(outbox->with.table, &life, row.stored.n, TW_RECORD_DEAD, &row.record.row,
-                                    row.record.sale_key, &bytes);
+                     : tw_table_replace(outbox->with.table, &life, row.stored.n, TW_RECORD_DEAD,
+                                        &row.record.row, row.record.sale_key, &bytes);
     if (rc != TW_OK) {
         return rc;
     }
@@ -48,6 +52,50 @@ int tw_outbox_reject(struct tw_outbox *outbox, uint64_t sequence, const char *re
     rc = tw_outbox_oldest(outbox);
     return rc == TW_OK ? tw_outbox_save(outbox) : rc; // the number of the dead stands in the meta mark
 }
+
+// ---- whose they are ----
+// A letter is of the present source, unless a mark says of its epoch that it is of an earlier one.
+
+static int source_of(struct tw_outbox *outbox, struct tw_dead_letter *letter)
+{
+    struct tw_slice name;
+    int rc = tw_marks_get(outbox->with.marks, TW_MARK_SOURCE, tw_slice_of(letter->epoch), &name);
+    name = rc == 1 ? name : tw_slice_of(outbox->with.source);
+    (void)snprintf(letter->source, sizeof letter->source, "%.*s", (int)name.len, (const char *)name.ptr);
+    return rc < 0 ? rc : TW_OK;
+}
+
+int tw_outbox_name_epoch(struct tw_outbox *outbox, const char *epoch, const char *source)
+{
+    struct tw_slice known;
+    int rc = tw_marks_get(outbox->with.marks, TW_MARK_SOURCE, tw_slice_of(epoch), &known);
+    if (rc != 0) {
+        return rc < 0 ? rc : TW_OK;
+    }
+    return tw_marks_put(outbox->with.marks, TW_MARK_SOURCE, tw_slice_of(epoch), tw_slice_of(source));
+}
+
+int tw_outbox_name_letters(struct tw_outbox *outbox, const char *source)
+{
+    char epoch[37] = "";
+    int rc = outbox->state.dead_letters > 0 ? 1 : tw_marks_clear(outbox->with.marks, TW_MARK_SOURCE);
+    while (rc == 1) {
+        struct tw_stmt *stmt = tw_db_sql(outbox->with.db, TW_JOURNAL_SQL_DEAD_EPOCHS);
+        tw_stmt_text(stmt, 1, tw_slice_of(epoch));
+        rc = tw_stmt_step(stmt);
+        if (rc == 1) {
+            struct tw_slice next = tw_stmt_get(stmt, 0);
+            bool whole = next.len == sizeof epoch - 1 && memchr(next.ptr, 0, next.len) == NULL;
+            memcpy(epoch, next.ptr, whole ? next.len : 0);
+            tw_stmt_end(stmt);
+            int named = whole ? tw_outbox_name_epoch(outbox, epoch, source) : TW_ERR_DAMAGED;
+            rc = named == TW_OK ? 1 : named;
+        }
+    }
+    return rc;
+}
+
+// ---- giving them ----
 
 int tw_outbox_letter(struct tw_outbox *outbox, uint64_t number, struct tw_dead_letter *out,
                      struct tw_record *record)
@@ -76,7 +124,8 @@ int tw_outbox_letter(struct tw_outbox *outbox, uint64_t number, struct tw_dead_l
     struct tw_slice reason = tw_stmt_get(stmt, 9);
     (void)snprintf(letter.epoch, sizeof letter.epoch, "%.*s", (int)epoch.len, (const char *)epoch.ptr);
     (void)snprintf(letter.reason, sizeof letter.reason, "%.*s", (int)reason.len, (const char *)reason.ptr);
-    rc = tw_table_open(outbox->with.table, letter.epoch, letter.sequence, &stored, record);
+    rc = source_of(outbox, &letter);
+    rc = rc != TW_OK ? rc : tw_table_open(outbox->with.table, letter.epoch, letter.sequence, &stored, record);
     tw_stmt_end(stmt);
     if (rc != TW_OK) {
         return rc;

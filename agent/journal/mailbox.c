@@ -73,7 +73,6 @@ static int append(struct tw_mailbox *mailbox, struct tw_op *op)
     mailbox->last = &op->next;
     ++*count;
     mailbox->bytes += op->bytes;
-    (void)pthread_cond_signal(&mailbox->filled);
     return TW_OK;
 }
 
@@ -82,7 +81,9 @@ int tw_mailbox_put(struct tw_mailbox *mailbox, struct tw_op *op)
     (void)pthread_mutex_lock(&mailbox->mutex);
     int rc = append(mailbox, op);
     (void)pthread_mutex_unlock(&mailbox->mutex);
-    if (rc != TW_OK) {
+    if (rc == TW_OK) {
+        (void)pthread_cond_signal(&mailbox->filled); // who is woken finds the mutex free
+    } else {
         tw_op_free(op);
     }
     return rc;
@@ -92,6 +93,7 @@ int tw_mailbox_ask(struct tw_mailbox *mailbox, struct tw_op *op)
 {
     (void)pthread_mutex_lock(&mailbox->mutex);
     int rc = append(mailbox, op);
+    (void)pthread_cond_signal(&mailbox->filled);
     while (rc == TW_OK && !op->answered) {
         (void)pthread_cond_wait(&mailbox->answered, &mailbox->mutex);
     }
@@ -111,8 +113,8 @@ void tw_mailbox_read(struct tw_mailbox *mailbox, const struct tw_read_request *r
 {
     (void)pthread_mutex_lock(&mailbox->mutex);
     mailbox->read = *read;
-    (void)pthread_cond_signal(&mailbox->filled);
     (void)pthread_mutex_unlock(&mailbox->mutex);
+    (void)pthread_cond_signal(&mailbox->filled);
 }
 
 void tw_mailbox_stop(struct tw_mailbox *mailbox)

@@ -12,9 +12,10 @@
 #include "agent/journal/record.h"
 #include "agent/journal/seals.h"
 
-#define TW_MARK_META "meta"
-#define TW_MARK_TAP  "tap:"
-#define TW_MARK_LANE "lane:"
+#define TW_MARK_META   "meta"
+#define TW_MARK_TAP    "tap:"
+#define TW_MARK_LANE   "lane:"
+#define TW_MARK_SOURCE "source:"
 
 struct tw_marks {
     struct tw_db *db; // borrowed, as the next two

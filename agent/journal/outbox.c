@@ -275,7 +275,8 @@ static int load(struct tw_outbox *outbox, bool *fresh, struct tw_error_text *err
     if (found && *fresh && tw_outbox_live(&outbox->state) > 0) {
         return mismatch(outbox, theirs, err);
     }
-    rc = *fresh ? take_over(outbox) : TW_OK;
+    rc = *fresh && found ? tw_outbox_name_letters(outbox, theirs) : TW_OK;
+    rc = rc == TW_OK && *fresh ? take_over(outbox) : rc;
     return rc == TW_OK ? TW_OK
                        : tw_fail(err, rc,
                                  "opening the journal %s: its identity cannot be written: %s; check the disk",
@@ -313,7 +314,7 @@ void tw_outbox_free(struct tw_outbox *outbox)
 // ---- writing ----
 
 // Only what is near the limit is composed to be measured.
-static int check_size(struct tw_outbox *outbox, const struct tw_event_row *row)
+int tw_outbox_check_size(struct tw_outbox *outbox, const struct tw_event_row *row)
 {
     const char *source = outbox->with.source;
     size_t bound = row->data.len + WORST_ESCAPE * row->subject.len + strlen(source) + ENVELOPE_BYTES;
@@ -341,7 +342,7 @@ int tw_outbox_append(struct tw_outbox *outbox, struct tw_event_row *row, struct 
     size_t bytes = 0;
     row->sequence = state->next;
     int rc = keep_id ? TW_OK : tw_uuid_make(&outbox->maker, row->recorded_ms, row->id);
-    rc = rc != TW_OK ? rc : check_size(outbox, row);
+    rc = rc != TW_OK ? rc : tw_outbox_check_size(outbox, row);
     rc = rc != TW_OK ? rc
                      : tw_table_put(outbox->with.table, &life, tw_outbox_place(outbox, state->next),
                                     TW_RECORD_LIVE, row, sale_key, &bytes);

@@ -73,6 +73,8 @@ uint64_t tw_outbox_send_limit(const struct tw_outbox_state *state);
 
 // Writes an event; sets the row's id and sequence. `sale_key` is empty but for a sale. `keep_id`: the row
 // has its id already, from an earlier life.
+// TW_ERR_TOO_LARGE when its published form would be; tw_outbox_append looks as well.
+int TW_MUST_CHECK tw_outbox_check_size(struct tw_outbox *outbox, const struct tw_event_row *row);
 int TW_MUST_CHECK tw_outbox_append(struct tw_outbox *outbox, struct tw_event_row *row,
                                    struct tw_slice sale_key, bool keep_id);
 
@@ -95,8 +97,8 @@ int TW_MUST_CHECK tw_outbox_save(struct tw_outbox *outbox);
 // A new epoch: what is queued is numbered from 1, keeps its ids, and loses the rejected.
 int TW_MUST_CHECK tw_outbox_renew(struct tw_outbox *outbox);
 
-// Copies a queued row to the dead letters. TW_ERR_NOT_FOUND when it is not queued or dead already.
-// `type` is the row's.
+// Copies a queued row to the dead letters. TW_ERR_NOT_FOUND when it is not queued. `type` is the row's; of
+// one that is dead already, and stays as it is, that of a capture.gap: nothing more is to be told.
 int TW_MUST_CHECK tw_outbox_reject(struct tw_outbox *outbox, uint64_t sequence, const char *reason,
                                    int64_t at_ms, enum tw_event_type *type);
 
@@ -104,6 +106,12 @@ int TW_MUST_CHECK tw_outbox_reject(struct tw_outbox *outbox, uint64_t sequence, 
 // the next call. `row` is the event as it can be queued again.
 int TW_MUST_CHECK tw_outbox_letter(struct tw_outbox *outbox, uint64_t number, struct tw_dead_letter *out,
                                    struct tw_record *record);
+// Before the terminal becomes another one: the dead letters there are keep the name of who they are of,
+// `source`, but for those that have one already.
+int TW_MUST_CHECK tw_outbox_name_letters(struct tw_outbox *outbox, const char *source);
+// Likewise one epoch, unless it has a name already.
+int TW_MUST_CHECK tw_outbox_name_epoch(struct tw_outbox *outbox, const char *epoch, const char *source);
+
 // Queues dead letter `number`, which tw_outbox_letter gave, as a new event, and removes it.
 int TW_MUST_CHECK tw_outbox_retry(struct tw_outbox *outbox, const struct tw_dead_letter *letter,
                                   const struct tw_record *record, struct tw_event_row *row);

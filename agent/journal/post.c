@@ -2,10 +2,26 @@
 #include "agent/journal/journal_parts.h"
 #include "tillwire/journal.h"
 
+// Makes small what is written as it was given. What cannot be, the writer thread does, or says why not.
+static void pack_ahead(struct tw_journal *journal, struct tw_batch *batch)
+{
+    (void)pthread_mutex_lock(&journal->pack_mutex);
+    for (size_t i = 0; i < batch->count; i++) {
+        struct tw_batch_event *event = &batch->events[i];
+        size_t at = batch->packed.len;
+        struct tw_event_row row = tw_batch_row(batch, i);
+        if (!event->marked && tw_record_pack(journal->squeeze, &journal->pack_text, &row,
+                                             tw_batch_key(batch, i), &batch->packed) == TW_OK) {
+            event->packed = (struct tw_span){at, batch->packed.len - at};
+        }
+    }
+    (void)pthread_mutex_unlock(&journal->pack_mutex);
+}
+
 int tw_journal_submit(struct tw_journal *journal, struct tw_batch *batch, tw_journal_done_fn *done, void *ctx)
 {
     int rc = tw_batch_check(batch);
-    if (rc == TW_OK && batch->text.len > TW_MAILBOX_MAX_BYTES) {
+    if (rc == TW_OK && batch->text.len > TW_MAILBOX_MAX_BYTES / 4) { // with what is made of it
         rc = TW_ERR_TOO_LARGE;
     }
     struct tw_op *op = rc == TW_OK ? tw_op_new(TW_OP_BATCH, ctx) : NULL;
@@ -13,8 +29,9 @@ int tw_journal_submit(struct tw_journal *journal, struct tw_batch *batch, tw_jou
         tw_batch_free(batch);
         return rc == TW_OK ? TW_ERR_NOMEM : rc;
     }
+    pack_ahead(journal, batch);
     op->batch = batch;
-    op->bytes = batch->text.len;
+    op->bytes = batch->text.len + batch->packed.cap;
     op->done = done;
     return tw_mailbox_put(&journal->mailbox, op);
 }

@@ -31,12 +31,17 @@ void tw_recorder_rest(struct tw_recorder *recorder)
 
 // ---- numbers ----
 
+static void put_big(uint8_t *out, uint64_t value, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        out[i] = (uint8_t)(value >> (8 * (bytes - 1 - i)));
+    }
+}
+
 static void add_big(struct tw_buf *out, uint64_t value, size_t bytes)
 {
     uint8_t text[8];
-    for (size_t i = 0; i < bytes; i++) {
-        text[i] = (uint8_t)(value >> (8 * (bytes - 1 - i)));
-    }
+    put_big(text, value, bytes);
     tw_buf_add(out, text, bytes);
 }
 
@@ -72,16 +77,18 @@ static struct tw_slice bind_event(struct tw_recorder *recorder, const char *epoc
                                   const struct tw_stored *stored)
 {
     struct tw_buf *bound = &recorder->bound;
+    uint8_t numbers[41];
+    put_big(numbers, sequence, 8);
+    put_big(numbers + 8, (uint64_t)stored->n, 8);
+    put_big(numbers + 16, (uint64_t)stored->life, 8);
+    put_big(numbers + 24, (uint64_t)stored->type, 4);
+    put_big(numbers + 28, (uint64_t)stored->time_ms, 8);
+    put_big(numbers + 36, (uint64_t)stored->state, 1);
+    put_big(numbers + 37, stored->key, 4);
     tw_buf_clear(bound);
-    tw_buf_add_text(bound, "tillwire event 1 ");
+    tw_buf_add_text(bound, "event 1 ");
     tw_buf_add_text(bound, epoch);
-    add_big(bound, sequence, 8);
-    add_big(bound, (uint64_t)stored->n, 8);
-    add_big(bound, (uint64_t)stored->life, 8);
-    add_big(bound, (uint64_t)stored->type, 4);
-    add_big(bound, (uint64_t)stored->time_ms, 8);
-    add_big(bound, (uint64_t)stored->state, 1);
-    add_big(bound, stored->key, 4);
+    tw_buf_add(bound, numbers, sizeof numbers);
     return tw_buf_slice(bound);
 }
 
@@ -89,7 +96,7 @@ static struct tw_slice bind_mark(struct tw_recorder *recorder, struct tw_slice n
 {
     struct tw_buf *bound = &recorder->bound;
     tw_buf_clear(bound);
-    tw_buf_add_text(bound, "tillwire mark 1 ");
+    tw_buf_add_text(bound, "mark 1 ");
     add_big(bound, key, 4);
     tw_buf_add(bound, name.ptr, name.len);
     return tw_buf_slice(bound);
@@ -97,11 +104,24 @@ static struct tw_slice bind_mark(struct tw_recorder *recorder, struct tw_slice n
 
 // ---- events ----
 
+int tw_record_pack(struct tw_squeeze *squeeze, struct tw_buf *text, const struct tw_event_row *row,
+                   struct tw_slice sale_key, struct tw_buf *out)
+{
+    tw_buf_clear(text);
+    tw_buf_add(text, row->subject.ptr, row->subject.len);
+    tw_buf_add(text, sale_key.ptr, sale_key.len);
+    tw_buf_add(text, row->data.ptr, row->data.len);
+    int rc = tw_buf_status(text);
+    if (rc == TW_OK && text->len > TW_RECORD_MAX_BYTES) {
+        rc = TW_ERR_TOO_LARGE;
+    }
+    return rc == TW_OK ? tw_squeeze_pack(squeeze, tw_buf_slice(text), out) : rc;
+}
+
 static int write_plain(struct tw_recorder *recorder, const struct tw_record *record)
 {
     const struct tw_event_row *row = &record->row;
     struct tw_buf *plain = &recorder->plain;
-    struct tw_buf *text = &recorder->text;
     tw_buf_clear(plain);
     add_big(plain, VERSION, 1);
     tw_buf_add(plain, row->id, sizeof row->id);
@@ -111,15 +131,12 @@ static int write_plain(struct tw_recorder *recorder, const struct tw_record *rec
     add_big(plain, (uint64_t)row->clock, 1);
     add_number(plain, (int64_t)row->subject.len);
     add_number(plain, (int64_t)record->sale_key.len);
-    tw_buf_clear(text);
-    tw_buf_add(text, row->subject.ptr, row->subject.len);
-    tw_buf_add(text, record->sale_key.ptr, record->sale_key.len);
-    tw_buf_add(text, row->data.ptr, row->data.len);
-    int rc = tw_buf_status(text);
-    if (rc == TW_OK && text->len > TW_RECORD_MAX_BYTES) {
-        rc = TW_ERR_TOO_LARGE;
+    int rc = TW_OK;
+    if (row->packed.len > 0) {
+        tw_buf_add(plain, row->packed.ptr, row->packed.len);
+    } else {
+        rc = tw_record_pack(recorder->squeeze, &recorder->text, row, record->sale_key, plain);
     }
-    rc = rc != TW_OK ? rc : tw_squeeze_pack(recorder->squeeze, tw_buf_slice(text), plain);
     return rc != TW_OK ? rc : tw_buf_status(plain);
 }
 

@@ -51,6 +51,12 @@ struct tw_recorder {
     struct tw_buf opened, read;       // for reading, so that what was read can be written again
 };
 
+// Appends squeezed(subject | key | data), which can be done ahead (`row.packed`) and on another thread with a
+// squeeze of its own. `text` is scratch.
+int TW_MUST_CHECK tw_record_pack(struct tw_squeeze *squeeze, struct tw_buf *text,
+                                 const struct tw_event_row *row, struct tw_slice sale_key,
+                                 struct tw_buf *out);
+
 int TW_MUST_CHECK tw_recorder_init(struct tw_recorder *recorder, struct tw_vault *vault);
 void tw_recorder_free(struct tw_recorder *recorder);
 // Gives working memory back.

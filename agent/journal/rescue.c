@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/journal/page_file.h"
+#include "agent/journal/quarantine.h"
 #include "agent/journal/takeover.h"
 
 // In the marker there is a name and a newline: what a power cut left half written is none.
@@ -195,6 +196,7 @@ static int go_on(struct place *place, const struct tw_journal_options *options, 
         rc = move_aside(place, err);
     }
     if (rc == TW_OK && !exists(place->path)) {
+        tw_quarantine_tidy(place->folder, place->name, options->max_bytes); // the new one needs the room
         rc = make_new(place, options, rescue, err);
     }
     if (rc == TW_OK && (unlink(place->marker) != 0 || sync_folder(place->path) != TW_OK)) {

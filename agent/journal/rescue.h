@@ -6,6 +6,8 @@
 // sealed with a key that is not there is no damage: that is a mistake which somebody can put right, so it is
 // left alone and said.
 //
+// No more than the newest few are kept there (quarantine.h).
+//
 // What was begun is finished after a power cut at any moment: a marker file (PATH-damaged) names the place of
 // the damaged files until the new journal stands in their place.
 //

@@ -8,16 +8,18 @@
 // While full, what may be given up is looked for again every so many looks.
 enum { RETRY_LOOKS = 10 };
 
-static void view_file(struct tw_room *room, struct tw_quota_view *view)
+static int view_file(struct tw_room *room, struct tw_quota_view *view)
 {
     struct tw_stmt *stmt = tw_db_sql(room->db, TW_JOURNAL_SQL_PAGES_USED);
-    if (tw_stmt_step(stmt) == 1) {
+    int rc = tw_stmt_step(stmt);
+    if (rc == 1) {
         uint64_t page = (uint64_t)tw_stmt_get_int(stmt, 2);
         view->used_bytes = (uint64_t)tw_stmt_get_int(stmt, 0) * page;
         view->free_bytes = (uint64_t)tw_stmt_get_int(stmt, 1) * page;
         room->file_bytes = view->used_bytes + view->free_bytes;
     }
     tw_stmt_end(stmt);
+    return rc < 0 ? rc : TW_OK;
 }
 
 static void view_disk(const struct tw_room *room, struct tw_quota_view *view)
@@ -62,19 +64,17 @@ bool tw_room_is_due(struct tw_room *room, int64_t monotonic_ms)
 int tw_room_look(struct tw_room *room)
 {
     struct tw_quota_view view = {.max_bytes = room->max_bytes, .reserve_bytes = room->reserve_bytes};
-    view_file(room, &view);
+    int rc = view_file(room, &view);
     view_disk(room, &view);
     if (!room->full || ++room->refusals % RETRY_LOOKS == 0) {
         room->nothing_to_drop = room->nothing_to_shrink = false; // there may be something by now
     }
     enum tw_quota_action action = decide(room, &view);
-    for (bool given = false; !given && (action == TW_QUOTA_SHRINK || action == TW_QUOTA_DROP);) {
-        int rc = give_up(room, action, &given);
-        if (rc != TW_OK) {
-            return rc;
-        }
+    for (bool given = false;
+         rc == TW_OK && !given && (action == TW_QUOTA_SHRINK || action == TW_QUOTA_DROP);) {
+        rc = give_up(room, action, &given);
         action = given ? action : decide(room, &view);
     }
-    room->full = action == TW_QUOTA_REFUSE;
-    return TW_OK;
+    room->full = rc == TW_OK ? action == TW_QUOTA_REFUSE : room->full;
+    return rc;
 }

@@ -4,8 +4,8 @@
 // does it. Looked at every TW_ROOM_EVERY_MS at most, so both limits are soft by what is written in that time.
 //
 // Threading: the writer thread. Memory: borrows the database and the outbox, copies the path. Time:
-// monotonic, as argument. Errors: a size that cannot be read counts as room; SQLite itself reports a full
-// disk.
+// monotonic, as argument. Errors: the database's; a disk whose size cannot be read counts as room, and SQLite
+// itself reports a full disk.
 #ifndef TW_ROOM_H
 #define TW_ROOM_H
 

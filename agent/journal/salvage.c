@@ -242,22 +242,24 @@ static int give_letter(struct salvage *salvage, const struct tw_found_letter *fo
     return sink->letter != NULL ? sink->letter(sink->ctx, &letter) : TW_OK;
 }
 
+static bool is_request(const struct tw_page_row *row)
+{
+    const struct tw_page_value *value = row->values;
+    bool fits = row->count == 5 && value[0].kind == TW_PAGE_NULL && value[4].kind == TW_PAGE_INT;
+    for (size_t i = 1; i <= 3 && fits; i++) {
+        fits = value[i].kind == TW_PAGE_BLOB && value[i].bytes.len == HASH_HALF;
+    }
+    return fits;
+}
+
 static int give_request(struct salvage *salvage, const struct tw_page_row *row)
 {
     const struct tw_salvage_sink *sink = salvage->sink;
-    for (size_t i = 0; i < 3; i++) {
-        if (row->values[i].kind != TW_PAGE_BLOB || row->values[i].bytes.len != HASH_HALF) {
-            return TW_OK;
-        }
-    }
-    if (row->values[3].kind != TW_PAGE_INT) {
-        return TW_OK;
-    }
+    const struct tw_page_value *value = row->values;
     salvage->report.requests++;
-    return sink->request != NULL
-               ? sink->request(sink->ctx, row->values[0].bytes.ptr, row->values[1].bytes.ptr,
-                               row->values[2].bytes.ptr, row->values[3].integer)
-               : TW_OK;
+    return sink->request != NULL ? sink->request(sink->ctx, value[1].bytes.ptr, value[2].bytes.ptr,
+                                                 value[3].bytes.ptr, value[4].integer)
+                                 : TW_OK;
 }
 
 static int give_sale(struct salvage *salvage, const struct tw_page_row *row)
@@ -286,9 +288,10 @@ static int on_row(void *ctx, const struct tw_page_row *row)
     struct salvage *salvage = ctx;
     struct tw_found_letter letter;
     if (row->index) {
-        return row->count == 4   ? give_request(salvage, row)
-               : row->count == 3 ? give_sale(salvage, row)
-                                 : TW_OK;
+        return row->count == 3 ? give_sale(salvage, row) : TW_OK;
+    }
+    if (is_request(row)) {
+        return give_request(salvage, row);
     }
     return !row->place.stale && tw_finds_letter(row, &letter) ? give_letter(salvage, &letter) : TW_OK;
 }

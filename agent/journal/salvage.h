@@ -67,11 +67,12 @@ struct tw_salvage_sink {
     // one can come again in its old place, with the same id, when the newer row there is lost.
     int (*event)(void *ctx, const struct tw_salvage_event *event);
     int (*hole)(void *ctx, const struct tw_salvage_hole *hole);
-    // Each name but "meta" once: "tap:DEVICE", "lane:WORKSTATION".
+    // Each name but "meta" and "lived" once: "tap:DEVICE", "lane:WORKSTATION", "source:EPOCH".
     int (*mark)(void *ctx, struct tw_slice name, struct tw_slice value);
     // In no order; only those that are not stale, lest one that was tried again comes back.
     int (*letter)(void *ctx, const struct tw_salvage_letter *letter);
-    // Not proven. The same may come several times: the last is the one to keep.
+    // Not proven. The same may come several times: the last is the one to keep. Times here and below are in
+    // the own time of the file (lived.h).
     int (*request)(void *ctx, const uint8_t key[16], const uint8_t body[16], const uint8_t id[16],
                    int64_t seen_ms);
     // Not proven. Key of a sale that was acknowledged and whose row is lost: to be remembered without it. The

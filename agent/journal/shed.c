@@ -42,8 +42,8 @@ int tw_outbox_drop(struct tw_outbox *outbox)
     event.data = tw_buf_slice(&data);
     size_t bytes = 0;
     rc = rc != TW_OK ? rc
-                     : tw_table_put(outbox->with.table, &life, n, TW_RECORD_LIVE, &event,
-                                    tw_slice_make(NULL, 0), &bytes);
+                     : tw_table_replace(outbox->with.table, &life, n, TW_RECORD_LIVE, &event,
+                                        tw_slice_make(NULL, 0), &bytes);
     tw_buf_free(&data);
     if (rc == TW_OK) {
         state->live_bytes -= row.stored.sealed.len;
@@ -72,7 +72,7 @@ int tw_outbox_shrink(struct tw_outbox *outbox, int64_t *cursor)
     struct tw_event_row event = row.record.row;
     event.subject = event.data = tw_slice_make(NULL, 0);
     size_t bytes = 0;
-    rc = tw_table_put(outbox->with.table, &life, n, TW_RECORD_LIVE, &event, row.record.sale_key, &bytes);
+    rc = tw_table_replace(outbox->with.table, &life, n, TW_RECORD_LIVE, &event, row.record.sale_key, &bytes);
     *cursor = rc == TW_OK ? n : *cursor;
     return rc == TW_OK ? 1 : rc;
 }

@@ -7,12 +7,10 @@
 
 #include "words.h"
 
-// What it is made with, by measurement on our own events (words/README.md). Tables of 2^11 and 2^10
-// entries are enough for a kilobyte of event and six of dictionary; the window bounds the working memory for
-// events of any size.
+// What it is made with, by measurement on our own events (words/README.md). A table of 2^11 entries is enough
+// for a kilobyte of event and six of dictionary; the window bounds the working memory for events of any size.
 #define WINDOW_LOG 14
 #define HASH_LOG   11
-#define CHAIN_LOG  10
 #define MIN_MATCH  5
 
 // Every frame begins with these (RFC 8878, section 3.1.1); they are not stored.
@@ -53,9 +51,8 @@ static bool wake_in(struct tw_squeeze *squeeze)
         ZSTD_cParameter name;
         int value;
     } parameters[] = {
-        {ZSTD_c_strategy, ZSTD_dfast}, {ZSTD_c_windowLog, WINDOW_LOG},
-        {ZSTD_c_hashLog, HASH_LOG},    {ZSTD_c_chainLog, CHAIN_LOG},
-        {ZSTD_c_minMatch, MIN_MATCH},  {ZSTD_c_dictIDFlag, 0}, // the first byte says it
+        {ZSTD_c_strategy, ZSTD_fast}, {ZSTD_c_windowLog, WINDOW_LOG}, {ZSTD_c_hashLog, HASH_LOG},
+        {ZSTD_c_minMatch, MIN_MATCH}, {ZSTD_c_dictIDFlag, 0}, // the first byte says it
     };
     if (squeeze->in != NULL) {
         return true;

@@ -23,6 +23,7 @@ int tw_store_begin(struct tw_store *store)
     store->broken = TW_OK;
     store->batches = 0;
     store->room_before = store->room;
+    store->keys_before = tw_keys_begin(&store->keys);
     return tw_db_begin(store->db);
 }
 
@@ -50,7 +51,7 @@ static int in_passing(struct tw_store *store)
         rc = tw_room_look(&store->room); // what was acknowledged has made room
     }
     if (rc == TW_OK) {
-        rc = tw_keys_expire(&store->keys, tw_outbox_place(store->outbox, state->saved), store->clock);
+        rc = tw_keys_expire(&store->keys, tw_outbox_place(store->outbox, state->saved));
     }
     return rc;
 }
@@ -68,31 +69,41 @@ int tw_store_commit(struct tw_store *store)
         store->committed = *tw_outbox_state(store->outbox);
     } else {
         tw_outbox_restore(store->outbox, &store->committed);
+        tw_keys_restore(&store->keys, &store->keys_before);
         store->room = store->room_before;
     }
     return rc;
 }
 
-static int part_begin(struct tw_store *store, struct tw_outbox_state *before)
+bool tw_store_is_broken(const struct tw_store *store)
 {
-    *before = *tw_outbox_state(store->outbox);
-    if (store->broken == TW_OK) {
-        store->broken = tw_db_save(store->db); // without memory SQLite gives the whole transaction up
+    return store->broken != TW_OK;
+}
+
+// One operation of the group.
+struct part {
+    struct tw_outbox_state before;
+    int64_t written;
+};
+
+static int part_begin(struct tw_store *store, struct part *part)
+{
+    *part = (struct part){*tw_outbox_state(store->outbox), tw_db_written(store->db)};
+    if (part->written < 0 && store->broken == TW_OK) {
+        store->broken =
+            TW_ERR_NOMEM; // without memory SQLite gives a transaction up, even while it only reads
     }
     return store->broken;
 }
 
-static int part_end(struct tw_store *store, const struct tw_outbox_state *before, int rc)
+// One that fails before it has written anything leaves the others alone.
+static int part_end(struct tw_store *store, const struct part *part, int rc)
 {
-    if (rc == TW_OK) {
-        rc = tw_db_keep(store->db);
-    }
     if (rc != TW_OK && store->broken == TW_OK) {
-        tw_outbox_restore(store->outbox, before);
-        int undone = tw_db_undo(store->db);
-        if (undone != TW_OK) {
-            store->broken = rc;
-        }
+        tw_outbox_restore(store->outbox, &part->before);
+        int64_t written = tw_db_written(store->db);
+        // Of a damaged tree SQLite may have changed pages without counting it.
+        store->broken = written < 0 || written != part->written || rc == TW_ERR_DAMAGED ? rc : TW_OK;
     }
     return rc;
 }
@@ -106,8 +117,12 @@ static int plan_sale(struct tw_store *store, struct tw_batch *batch, struct plan
         return TW_OK;
     }
     struct tw_batch_event *sale = &batch->events[batch->sale];
+    struct tw_slice key = tw_batch_text(batch, batch->sale_key);
     struct tw_table_row known;
-    int rc = tw_keys_sale(&store->keys, tw_batch_text(batch, batch->sale_key), &known);
+    // What stands before the sale is written in any case.
+    int64_t place = tw_outbox_place(store->outbox, tw_outbox_state(store->outbox)->next + batch->sale);
+    int rc = tw_keys_claim(&store->keys, key, place);
+    rc = rc == 0 ? tw_keys_sale(&store->keys, key, &known) : rc < 0 ? rc : 0;
     if (rc != 1) {
         return rc;
     }
@@ -124,6 +139,19 @@ static int plan_sale(struct tw_store *store, struct tw_batch *batch, struct plan
     if (rc > 0) {
         sale->type = TW_EVENT_SALE_CORRECTED;
         rc = tw_buf_status(&sale->made);
+        struct tw_event_row row = tw_batch_row(batch, batch->sale);
+        rc = rc == TW_OK ? tw_outbox_check_size(store->outbox, &row) : rc;
+    }
+    return rc;
+}
+
+// Before anything is written: what is too large would else be found halfway.
+static int check_sizes(struct tw_store *store, const struct tw_batch *batch)
+{
+    int rc = TW_OK;
+    for (size_t i = 0; i < batch->count && rc == TW_OK; i++) {
+        struct tw_event_row row = tw_batch_row(batch, i);
+        rc = tw_outbox_check_size(store->outbox, &row);
     }
     return rc;
 }
@@ -131,9 +159,7 @@ static int plan_sale(struct tw_store *store, struct tw_batch *batch, struct plan
 static int write_event(struct tw_store *store, struct tw_batch *batch, size_t index)
 {
     struct tw_event_row row = tw_batch_row(batch, index);
-    struct tw_slice none = tw_slice_make(NULL, 0);
-    struct tw_slice key = index == batch->sale ? tw_batch_text(batch, batch->sale_key) : none;
-    int rc = tw_outbox_append(store->outbox, &row, key, false);
+    int rc = tw_outbox_append(store->outbox, &row, tw_batch_key(batch, index), false);
     if (rc == TW_OK) {
         struct tw_batch_event *event = &batch->events[index];
         event->sequence = row.sequence;
@@ -143,13 +169,14 @@ static int write_event(struct tw_store *store, struct tw_batch *batch, size_t in
     return rc;
 }
 
-static int write_sale(struct tw_store *store, struct tw_batch *batch)
+static int write_sale(struct tw_store *store, struct tw_batch *batch, const struct plan *plan)
 {
     int rc = write_event(store, batch, batch->sale);
-    return rc != TW_OK ? rc
-                       : tw_keys_add_sale(&store->keys, tw_batch_text(batch, batch->sale_key),
-                                          tw_outbox_place(store->outbox, batch->events[batch->sale].sequence),
-                                          tw_outbox_now(store->outbox, batch->recorded_ms));
+    if (rc != TW_OK || plan->outcome == TW_OUTCOME_NEW) { // a new one was claimed
+        return rc;
+    }
+    return tw_keys_add_sale(&store->keys, tw_batch_text(batch, batch->sale_key),
+                            tw_outbox_place(store->outbox, batch->events[batch->sale].sequence));
 }
 
 static int write_marked(struct tw_store *store, struct tw_batch *batch, size_t index)
@@ -166,7 +193,7 @@ static int write_events(struct tw_store *store, struct tw_batch *batch, const st
     int rc = TW_OK;
     for (size_t i = 0; i < batch->count && rc == TW_OK; i++) {
         if (i == batch->sale) {
-            rc = plan->write_sale ? write_sale(store, batch) : TW_OK;
+            rc = plan->write_sale ? write_sale(store, batch, plan) : TW_OK;
         } else if (batch->events[i].marked) {
             rc = plan->outcome == TW_OUTCOME_NEW ? write_marked(store, batch, i) : TW_OK;
         } else {
@@ -218,8 +245,10 @@ static int write_batch(struct tw_store *store, struct tw_batch *batch, struct tw
                  : 0;
     if (rc == 1) { // answered before: whatever else the batch holds was written then
         result->outcome = TW_OUTCOME_REPEAT;
+        result->by_request = true;
         return write_positions(store, batch, false);
     }
+    rc = rc == TW_OK ? check_sizes(store, batch) : rc;
     if (rc == TW_OK) {
         rc = plan_sale(store, batch, &plan);
     }
@@ -230,8 +259,7 @@ static int write_batch(struct tw_store *store, struct tw_batch *batch, struct tw
         set_result(batch, &plan, result);
     }
     if (rc == TW_OK && batch->has_request) {
-        rc = tw_keys_add_request(&store->keys, batch->request_key, batch->request_body, result->id,
-                                 tw_outbox_now(store->outbox, batch->recorded_ms));
+        rc = tw_keys_add_request(&store->keys, batch->request_key, batch->request_body, result->id);
     }
     return rc == TW_OK ? write_positions(store, batch, plan.outcome == TW_OUTCOME_NEW) : rc;
 }
@@ -263,10 +291,10 @@ int tw_store_write_gap(struct tw_store *store, struct tw_batch *gap)
 
 static int look_in_part(struct tw_store *store)
 {
-    struct tw_outbox_state before;
+    struct part part;
     const struct tw_room room = store->room;
-    int rc = part_begin(store, &before);
-    rc = rc != TW_OK ? rc : part_end(store, &before, look_for_room(store));
+    int rc = part_begin(store, &part);
+    rc = rc != TW_OK ? rc : part_end(store, &part, look_for_room(store));
     if (rc != TW_OK) {
         store->room = room;
     }
@@ -275,13 +303,13 @@ static int look_in_part(struct tw_store *store)
 
 static int look_and_write(struct tw_store *store, struct tw_batch *batch, struct tw_journal_result *result)
 {
-    struct tw_outbox_state before;
+    struct part part;
     int rc = TW_OK;
     if (tw_room_is_due(&store->room, store->clock->monotonic_ms(store->clock))) {
         rc = look_in_part(store);
     }
-    rc = rc != TW_OK ? rc : store->room.full ? TW_ERR_FULL : part_begin(store, &before);
-    return rc != TW_OK ? rc : part_end(store, &before, write_batch(store, batch, result));
+    rc = rc != TW_OK ? rc : store->room.full ? TW_ERR_FULL : part_begin(store, &part);
+    return rc != TW_OK ? rc : part_end(store, &part, write_batch(store, batch, result));
 }
 
 void tw_store_batch(struct tw_store *store, struct tw_batch *batch, struct tw_journal_result *result)
@@ -371,14 +399,14 @@ int tw_store_reject(struct tw_store *store, const char *epoch, uint64_t sequence
                     bool refused, struct tw_batch **gap)
 {
     struct tw_batch *made = NULL;
-    struct tw_outbox_state before;
+    struct part part;
     *gap = NULL;
     if (!is_ours(store, epoch)) {
         return TW_OK;
     }
-    int rc = part_begin(store, &before);
+    int rc = part_begin(store, &part);
     if (rc == TW_OK) {
-        rc = part_end(store, &before, write_rejection(store, sequence, reason, refused, &made));
+        rc = part_end(store, &part, write_rejection(store, sequence, reason, refused, &made));
     }
     if (rc != TW_OK) {
         tw_batch_free(made);
@@ -401,7 +429,7 @@ int tw_store_resync(struct tw_store *store, uint64_t from, enum tw_resync *out, 
 {
     const struct tw_outbox_state *state = tw_outbox_state(store->outbox);
     uint64_t through = state->start.through;
-    struct tw_outbox_state before;
+    struct part part;
     struct tw_batch *made = NULL;
     *gap = NULL;
     if (from == 0 || from > state->next) {
@@ -411,8 +439,8 @@ int tw_store_resync(struct tw_store *store, uint64_t from, enum tw_resync *out, 
         *out = TW_RESYNC_READ;
         return TW_OK;
     }
-    int rc = part_begin(store, &before);
-    rc = rc != TW_OK ? rc : part_end(store, &before, write_resync(store, from, through, &made));
+    int rc = part_begin(store, &part);
+    rc = rc != TW_OK ? rc : part_end(store, &part, write_resync(store, from, through, &made));
     if (rc != TW_OK) {
         tw_batch_free(made);
         return rc;
@@ -427,28 +455,35 @@ static int write_retries(struct tw_store *store, uint64_t number, uint64_t *coun
     struct tw_dead_letter letter = {.number = 0};
     struct tw_record record;
     struct tw_event_row row;
+    uint64_t others = 0;
     int rc = 1;
     for (*count = 0; rc == 1;) {
         rc = tw_outbox_letter(store->outbox, number != 0 ? number : letter.number + 1, &letter, &record);
         if (rc == 1 && number != 0 && letter.number != number) {
             rc = 0;
         }
-        if (rc == 1) {
+        if (rc == 1 && strcmp(letter.source, store->source) != 0) { // not to go out as what happened here
+            others++;
+            rc = number == 0;
+        } else if (rc == 1) {
             record.row.recorded_ms = store->clock->wall_ms(store->clock);
             int done = tw_outbox_retry(store->outbox, &letter, &record, &row);
             *count += done == TW_OK;
             rc = done != TW_OK ? done : number == 0;
         }
     }
-    return rc == TW_OK && number != 0 && *count == 0 ? TW_ERR_NOT_FOUND : rc;
+    if (rc == TW_OK && *count == 0 && (number != 0 || others > 0)) {
+        rc = others > 0 ? TW_ERR_MISMATCH : TW_ERR_NOT_FOUND;
+    }
+    return rc;
 }
 
 int tw_store_retry(struct tw_store *store, uint64_t number, uint64_t *count)
 {
-    struct tw_outbox_state before;
+    struct part part;
     uint64_t done = 0;
-    int rc = store->room.full ? TW_ERR_FULL : part_begin(store, &before);
-    rc = rc != TW_OK ? rc : part_end(store, &before, write_retries(store, number, &done));
+    int rc = store->room.full ? TW_ERR_FULL : part_begin(store, &part);
+    rc = rc != TW_OK ? rc : part_end(store, &part, write_retries(store, number, &done));
     if (rc == TW_OK) {
         *count = done;
     }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The journal without its thread: one database, one caller, one transaction at a time. A group of
-// operations shares a transaction; each stands in a savepoint of its own, so that one that fails
-// leaves nothing behind and the others go on. What it remembers in memory always agrees with
-// what is committed. tw_journal runs it on the writer thread; a simulator can run it without.
+// operations shares a transaction. One that fails before it has written anything leaves the others alone;
+// one that fails halfway, which is rare, breaks the group, and each can be tried alone. What it remembers in
+// memory always agrees with what is committed. tw_journal runs it on the writer thread; a simulator can run
+// it without.
 //
 // Threading: belongs to one thread. Memory: its own. Time: from the clock given at open.
 // Errors: an operation's error is its own; a failed commit undoes the whole group.
@@ -38,6 +39,8 @@ void tw_store_close(struct tw_store *store);
 void tw_store_abandon(struct tw_store *store);
 
 int TW_MUST_CHECK tw_store_begin(struct tw_store *store);
+// Whether an operation failed halfway: the group cannot be committed any more.
+bool tw_store_is_broken(const struct tw_store *store);
 // After a failure nothing of the group is stored.
 int TW_MUST_CHECK tw_store_commit(struct tw_store *store);
 

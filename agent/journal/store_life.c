@@ -77,12 +77,24 @@ static int open_identity(struct tw_store *store, struct tw_seal *seal, struct tw
     return rc == TW_OK ? TW_OK : fail_identity(store, rc, err);
 }
 
+static int open_keys(struct tw_store *store, struct tw_error_text *err)
+{
+    int rc = tw_keys_open(&store->keys);
+    return rc == TW_OK ? TW_OK
+                       : tw_fail(err, rc, "opening the journal %s: the keys in it cannot be read: %s",
+                                 store->path, rc == TW_ERR_DAMAGED ? "it is damaged" : tw_err_name(rc));
+}
+
 static void connect_parts(struct tw_store *store, const struct tw_journal_options *options)
 {
     store->seals = (struct tw_seals){.db = store->db, .vault = options->vault};
     store->table = (struct tw_table){.db = store->db, .recorder = &store->recorder, .seals = &store->seals};
     store->marks = (struct tw_marks){.db = store->db, .recorder = &store->recorder, .seals = &store->seals};
-    store->keys = (struct tw_keys){.db = store->db, .table = &store->table, .sale_cursor = INT64_MIN};
+    store->keys = (struct tw_keys){.db = store->db,
+                                   .table = &store->table,
+                                   .lived = {.clock = options->clock, .marks = &store->marks},
+                                   .requests = {.db = store->db},
+                                   .sale_cursor = INT64_MIN};
 }
 
 int tw_store_open(const struct tw_journal_options *options, struct tw_store **out, struct tw_error_text *err)
@@ -104,6 +116,7 @@ int tw_store_open(const struct tw_journal_options *options, struct tw_store **ou
     if (rc == TW_OK) {
         connect_parts(store, options);
         rc = open_identity(store, options->seal, err);
+        rc = rc == TW_OK ? open_keys(store, err) : rc;
     }
     if (rc != TW_OK) {
         tw_store_abandon(store);
@@ -147,6 +160,7 @@ static void free_store(struct tw_store *store)
     tw_outbox_free(store->outbox);
     tw_table_free(&store->table);
     tw_marks_free(&store->marks);
+    tw_keys_free(&store->keys);
     tw_recorder_free(&store->recorder);
     tw_db_close(store->db);
     free(store->source);

@@ -24,12 +24,13 @@ struct tw_store {
     struct tw_marks marks;
     struct tw_outbox *outbox;
     struct tw_keys keys;
-    struct tw_room room, room_before; // as it was before the running group
-    struct tw_outbox_state committed; // outside of a group: the current one
-    int broken;                       // why SQLite gave the running transaction up; 0: it did not
-    unsigned batches;                 // in the running group
-    unsigned commits;                 // since the WAL was last brought into the file
-    int64_t unsaved_since_ms;         // monotonic: the oldest acknowledgement that is not durable
+    struct tw_requests_range keys_before; // as they were before the running group
+    struct tw_room room, room_before;     // as it was before the running group
+    struct tw_outbox_state committed;     // outside of a group: the current one
+    int broken;                           // why the running group cannot be committed any more; 0: it can
+    unsigned batches;                     // in the running group
+    unsigned commits;                     // since the WAL was last brought into the file
+    int64_t unsaved_since_ms;             // monotonic: the oldest acknowledgement that is not durable
 };
 
 // Appends the capture.gap of `gap`, which stays the caller's. NULL is TW_ERR_NOMEM.

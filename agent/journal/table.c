@@ -100,9 +100,9 @@ static int note_boot(struct tw_table *table, const char *boot)
 
 // ---- writing ----
 
-static int write_row(struct tw_table *table, const struct tw_stored *stored)
+static int write_row(struct tw_table *table, int sql, const struct tw_stored *stored)
 {
-    struct tw_stmt *stmt = tw_db_sql(table->db, TW_JOURNAL_SQL_EVENTS_PUT);
+    struct tw_stmt *stmt = tw_db_sql(table->db, sql);
     tw_stmt_int(stmt, 1, stored->n);
     tw_stmt_int(stmt, 2, stored->life);
     tw_stmt_int(stmt, 3, stored->type);
@@ -126,15 +126,30 @@ int tw_table_seal(struct tw_table *table, const char *epoch, uint64_t sequence, 
     return rc;
 }
 
-int tw_table_put(struct tw_table *table, const struct tw_life *life, int64_t n, enum tw_record_state state,
-                 const struct tw_event_row *row, struct tw_slice sale_key, size_t *bytes)
+static int put(struct tw_table *table, int sql, const struct tw_life *life, int64_t n,
+               enum tw_record_state state, const struct tw_event_row *row, struct tw_slice sale_key,
+               size_t *bytes)
 {
     const struct tw_record record = {.row = *row, .sale_key = sale_key};
     struct tw_stored stored = {
         .n = n, .life = life->number, .type = row->type, .time_ms = row->time_ms, .state = state};
     int rc = tw_table_seal(table, life->epoch, (uint64_t)(n - life->base), &stored, &record);
     *bytes = stored.sealed.len;
-    return rc == TW_OK ? write_row(table, &stored) : rc;
+    return rc == TW_OK ? write_row(table, sql, &stored) : rc;
+}
+
+int tw_table_put(struct tw_table *table, const struct tw_life *life, int64_t n, enum tw_record_state state,
+                 const struct tw_event_row *row, struct tw_slice sale_key, size_t *bytes)
+{
+    int rc = put(table, TW_JOURNAL_SQL_EVENTS_PUT, life, n, state, row, sale_key, bytes);
+    return rc == TW_ERR_EXISTS ? TW_ERR_DAMAGED : rc; // places are never used twice
+}
+
+int tw_table_replace(struct tw_table *table, const struct tw_life *life, int64_t n,
+                     enum tw_record_state state, const struct tw_event_row *row, struct tw_slice sale_key,
+                     size_t *bytes)
+{
+    return put(table, TW_JOURNAL_SQL_EVENTS_REPLACE, life, n, state, row, sale_key, bytes);
 }
 
 int tw_table_delete(struct tw_table *table, int64_t n)

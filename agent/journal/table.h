@@ -42,10 +42,14 @@ void tw_table_forget(struct tw_table *table);
 int TW_MUST_CHECK tw_table_add_life(struct tw_table *table, const char *epoch, int64_t base,
                                     struct tw_life *out);
 
-// Writes (or replaces) the row at `n` as one of `life`. `bytes` is what it takes, sealed.
+// Writes the row at `n`, where there is none, as one of `life`. `bytes` is what it takes, sealed.
 int TW_MUST_CHECK tw_table_put(struct tw_table *table, const struct tw_life *life, int64_t n,
                                enum tw_record_state state, const struct tw_event_row *row,
                                struct tw_slice sale_key, size_t *bytes);
+// The same for a row that is there.
+int TW_MUST_CHECK tw_table_replace(struct tw_table *table, const struct tw_life *life, int64_t n,
+                                   enum tw_record_state state, const struct tw_event_row *row,
+                                   struct tw_slice sale_key, size_t *bytes);
 
 // The same without writing: sets key and sealed (borrowed until the next one) of `stored`, which has all
 // else. The boot number of `record` is set aside for that of its row.

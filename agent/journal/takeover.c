@@ -27,9 +27,8 @@ static int take_start(void *ctx, const struct tw_salvage_start *start)
     return TW_OK;
 }
 
-// A sale that is known, in a row below all that is queued.
-static int remember(struct takeover *takeover, const struct tw_event_row *row, struct tw_slice key,
-                    int64_t seen_ms)
+// A sale that is known, in a row below all that is queued. It counts as seen now, as all that is taken over.
+static int remember(struct takeover *takeover, const struct tw_event_row *row, struct tw_slice key)
 {
     struct tw_store *store = takeover->store;
     const struct tw_outbox_state *state = tw_outbox_state(store->outbox);
@@ -38,7 +37,7 @@ static int remember(struct takeover *takeover, const struct tw_event_row *row, s
     memcpy(life.epoch, state->start.epoch, sizeof life.epoch);
     takeover->remembered--;
     int rc = tw_table_put(&store->table, &life, takeover->remembered, TW_RECORD_LIVE, row, key, &bytes);
-    return rc != TW_OK ? rc : tw_keys_add_sale(&store->keys, key, takeover->remembered, seen_ms);
+    return rc != TW_OK ? rc : tw_keys_add_sale(&store->keys, key, takeover->remembered);
 }
 
 static int take_event(void *ctx, const struct tw_salvage_event *event)
@@ -52,12 +51,11 @@ static int take_event(void *ctx, const struct tw_salvage_event *event)
         return TW_OK;
     }
     if (!event->queued || event->state == TW_RECORD_DEAD) {
-        return is_sale ? remember(takeover, &row, key, row.recorded_ms) : TW_OK;
+        return is_sale ? remember(takeover, &row, key) : TW_OK;
     }
     int rc = tw_outbox_append(store->outbox, &row, key, true);
     if (rc == TW_OK && is_sale) {
-        rc = tw_keys_add_sale(&store->keys, key, tw_outbox_place(store->outbox, row.sequence),
-                              row.recorded_ms);
+        rc = tw_keys_add_sale(&store->keys, key, tw_outbox_place(store->outbox, row.sequence));
     }
     takeover->queued += rc == TW_OK;
     return rc;
@@ -102,15 +100,20 @@ static int take_mark(void *ctx, struct tw_slice name, struct tw_slice value)
 static int take_letter(void *ctx, const struct tw_salvage_letter *letter)
 {
     struct takeover *takeover = ctx;
-    return tw_outbox_put_letter(takeover->store->outbox, letter->epoch, letter->sequence, &letter->record,
-                                letter->reason, letter->at_ms);
+    struct tw_outbox *outbox = takeover->store->outbox;
+    int rc = tw_outbox_put_letter(outbox, letter->epoch, letter->sequence, &letter->record, letter->reason,
+                                  letter->at_ms);
+    return rc == TW_OK && takeover->is_foreign
+               ? tw_outbox_name_epoch(outbox, letter->epoch, takeover->start.meta.source)
+               : rc;
 }
 
 static int take_request(void *ctx, const uint8_t key[16], const uint8_t body[16], const uint8_t id[16],
                         int64_t seen_ms)
 {
     struct takeover *takeover = ctx;
-    return takeover->is_foreign ? TW_OK : tw_keys_put_request(&takeover->store->keys, key, body, id, seen_ms);
+    (void)seen_ms; // in the own time of the damaged file
+    return takeover->is_foreign ? TW_OK : tw_keys_put_request(&takeover->store->keys, key, body, id);
 }
 
 // Its row is lost: whoever comes with the key again is told that it is known.
@@ -118,7 +121,9 @@ static int take_sale(void *ctx, struct tw_slice key, int64_t n, int64_t seen_ms)
 {
     struct takeover *takeover = ctx;
     struct tw_table_row known;
+    int64_t now_ms = takeover->store->clock->wall_ms(takeover->store->clock);
     (void)n;
+    (void)seen_ms;
     if (takeover->is_foreign) {
         return TW_OK;
     }
@@ -127,11 +132,11 @@ static int take_sale(void *ctx, struct tw_slice key, int64_t n, int64_t seen_ms)
         return rc < 0 ? rc : TW_OK;
     }
     const struct tw_event_row husk = {.type = TW_EVENT_SALE_COMPLETED,
-                                      .time_ms = seen_ms,
-                                      .recorded_ms = seen_ms,
+                                      .time_ms = now_ms,
+                                      .recorded_ms = now_ms,
                                       .clock = TW_CLOCK_SUSPECT,
                                       .boot = TW_SALVAGE_NO_BOOT};
-    return remember(takeover, &husk, key, seen_ms);
+    return remember(takeover, &husk, key);
 }
 
 // ---- whether to ----

@@ -60,6 +60,8 @@ struct tw_event_row {
     int64_t monotonic_ms; // capture, monotonic
     enum tw_clock_trust clock;
     const char *boot; // boot id, UUID text
+    // What the journal stores of subject and data, where that was made already (agent/journal/record.h).
+    struct tw_slice packed;
 };
 
 #define TW_HASH_HEX 64 // hex digits of a SHA-256

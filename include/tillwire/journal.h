@@ -25,7 +25,7 @@
 #include "tillwire/seal.h"
 
 #define TW_JOURNAL_KEY_DAYS 7
-#define TW_JOURNAL_VERSION  2 // PRAGMA user_version; a higher one is left untouched (P9)
+#define TW_JOURNAL_VERSION  3 // PRAGMA user_version; a higher one is left untouched (P9)
 
 struct tw_journal;
 
@@ -84,7 +84,8 @@ enum tw_outcome {
 struct tw_journal_result {
     int error; // 0: durable
     enum tw_outcome outcome;
-    uint8_t id[16]; // of the sale, or of the batch's first event
+    uint8_t id[16];  // of the sale, or of the batch's first event
+    bool by_request; // a repeat of a request with the same Idempotency-Key
 };
 typedef void tw_journal_done_fn(void *ctx, const struct tw_journal_result *result);
 
@@ -144,8 +145,9 @@ int TW_MUST_CHECK tw_journal_resync(struct tw_journal *journal, uint64_t from, e
 
 // ---- dead letters ----
 struct tw_dead_letter {
-    uint64_t number; // names it here
-    char epoch[37];  // where it stood
+    uint64_t number;  // names it here
+    char source[128]; // whose it is: where the terminal became another one, the earlier
+    char epoch[37];   // where it stood
     uint64_t sequence;
     enum tw_event_type type;
     char id[37];
@@ -159,7 +161,8 @@ typedef int tw_dead_letter_fn(void *ctx, const struct tw_dead_letter *letter); /
 int TW_MUST_CHECK tw_journal_dead_letters(struct tw_journal *journal, uint64_t after, size_t max,
                                           tw_dead_letter_fn *letter, void *ctx);
 // Queues dead letter `number` (0: all) again as a new event, with a new id and sequence, and removes it
-// there. `count` tells how many. Synchronous [any] but in a callback. TW_ERR_NOT_FOUND, TW_ERR_FULL.
+// there; those of an earlier source stay. `count` tells how many. Synchronous [any] but in a callback.
+// TW_ERR_NOT_FOUND, TW_ERR_FULL, TW_ERR_MISMATCH: of an earlier source, or all there are.
 int TW_MUST_CHECK tw_journal_retry(struct tw_journal *journal, uint64_t number, uint64_t *count);
 
 struct tw_journal_stats {

@@ -94,8 +94,18 @@ uint64_t fault_disk_draw(const struct fault_disk *disk)
 
 // ---- the disk ----
 
+// As the journal's database configures the library (agent/journal/db.c), which comes too late once a VFS is
+// registered.
+static void configure_library(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    (void)sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+}
+
 struct fault_disk *fault_disk_new(uint64_t seed)
 {
+    configure_library();
     struct fault_disk *disk = calloc(1, sizeof *disk);
     if (disk == NULL) {
         return NULL;

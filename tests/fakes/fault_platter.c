@@ -65,11 +65,14 @@ static bool resize(struct fault_bytes *bytes, size_t len)
     return true;
 }
 
+// What is between the end and `at` becomes zeros.
 static bool put(struct fault_bytes *bytes, uint64_t at, const void *from, size_t len)
 {
-    if (at + len > bytes->len && !resize(bytes, at + len)) {
+    size_t end = at + len;
+    if (at > bytes->len ? !resize(bytes, end) : !reserve(bytes, end)) {
         return false;
     }
+    bytes->len = end > bytes->len ? end : bytes->len;
     if (len > 0) {
         memcpy(bytes->ptr + at, from, len);
     }

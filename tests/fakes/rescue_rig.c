@@ -87,6 +87,25 @@ void rescue_fill(struct rig *rig, struct rescue_past *past)
     memcpy(past->epoch, rig_stats(rig).epoch, sizeof past->epoch);
 }
 
+int rescue_world_set_up(void **state)
+{
+    struct rescue_world *world = calloc(1, sizeof *world);
+    assert_non_null(world);
+    rig_start(&world->rig);
+    rig_open(&world->rig);
+    rescue_fill(&world->rig, &world->past);
+    *state = world;
+    return 0;
+}
+
+int rescue_world_tear_down(void **state)
+{
+    struct rescue_world *world = *state;
+    rig_stop(&world->rig);
+    free(world);
+    return 0;
+}
+
 // ---- reading again ----
 
 struct reader {

@@ -58,6 +58,15 @@ void rescue_expect_whole(const struct rescue_outcome *out);
 // The secret is in no file of the folder.
 void rescue_check_sealed(const struct rig *rig);
 
+// The world of most tests: cmocka's set-up and tear-down of a rig with an open journal that has a past.
+struct rescue_world {
+    struct rig rig;
+    struct rescue_past past;
+    struct rescue_outcome out;
+};
+int rescue_world_set_up(void **state);
+int rescue_world_tear_down(void **state);
+
 // ---- files ----
 struct rescue_bytes {
     uint8_t *ptr;

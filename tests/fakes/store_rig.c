@@ -22,6 +22,25 @@ struct tw_store *store_open(struct rig *rig)
     return store;
 }
 
+int store_world_set_up(void **state)
+{
+    struct store_world *world = calloc(1, sizeof *world);
+    assert_non_null(world);
+    rig_start(&world->rig);
+    world->store = store_open(&world->rig);
+    *state = world;
+    return 0;
+}
+
+int store_world_tear_down(void **state)
+{
+    struct store_world *world = *state;
+    tw_store_close(world->store);
+    rig_stop(&world->rig);
+    free(world);
+    return 0;
+}
+
 struct tw_store *store_reopen(struct rig *rig, struct tw_store *store)
 {
     tw_store_close(store);

@@ -11,6 +11,15 @@
 #include "agent/journal/store_parts.h"
 #include "tests/fakes/journal_rig.h"
 
+// The world of most tests: cmocka's set-up and tear-down of a rig with an open store.
+struct store_world {
+    struct rig rig;
+    struct tw_store *store;
+    char ids[64][37]; // by sequence, for a test that notes them
+};
+int store_world_set_up(void **state);
+int store_world_tear_down(void **state);
+
 struct tw_store *store_open(struct rig *rig);
 struct tw_store *store_reopen(struct rig *rig, struct tw_store *store);
 

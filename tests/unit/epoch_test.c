@@ -10,32 +10,7 @@
 
 enum { EVENTS = 40 };
 
-struct world {
-    struct rig rig;
-    struct tw_store *store;
-    char ids[EVENTS + 1][37]; // by sequence
-};
-
-static int set_up(void **state)
-{
-    struct world *world = calloc(1, sizeof *world);
-    assert_non_null(world);
-    rig_start(&world->rig);
-    world->store = store_open(&world->rig);
-    *state = world;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *world = *state;
-    tw_store_close(world->store);
-    rig_stop(&world->rig);
-    free(world);
-    return 0;
-}
-
-static struct tw_journal_result add_sale(struct world *world, int n, int total)
+static struct tw_journal_result add_sale(struct store_world *world, int n, int total)
 {
     char key[16];
     char data[64];
@@ -45,7 +20,7 @@ static struct tw_journal_result add_sale(struct world *world, int n, int total)
 }
 
 // Every third is a sale "k/N".
-static void fill(struct world *world)
+static void fill(struct store_world *world)
 {
     for (int n = 1; n <= EVENTS; n++) {
         char data[64];
@@ -70,7 +45,7 @@ static bool is_dead(const int *dead, int n)
 
 // The queue is: events after `through` without the dead, then `more` others; numbered from 1, chained from
 // zeros.
-static void expect_renewed(struct world *world, const char *old_epoch, int through, const int *dead,
+static void expect_renewed(struct store_world *world, const char *old_epoch, int through, const int *dead,
                            size_t more)
 {
     for (int restarted = 0; restarted < 2; restarted++) {
@@ -101,7 +76,7 @@ static void expect_renewed(struct world *world, const char *old_epoch, int throu
 }
 
 // Each sale answers with its id, the dead and the acknowledged ones too.
-static void expect_sales_known(struct world *world)
+static void expect_sales_known(struct store_world *world)
 {
     for (int n = 3; n <= EVENTS; n += 3) {
         char id[37];
@@ -115,7 +90,7 @@ static void expect_sales_known(struct world *world)
 static void P4_a_new_epoch_closes_ranks_over_several_dead_rows(void **state)
 {
     static const int dead[] = {12, 13, 21, 24, 39, 0};
-    struct world *world = *state;
+    struct store_world *world = *state;
     const char *epoch = store_stats(world->store).epoch;
     char old[37];
     memcpy(old, epoch, sizeof old);
@@ -133,7 +108,7 @@ static void P4_a_new_epoch_closes_ranks_over_several_dead_rows(void **state)
 static void P4_epochs_may_follow_one_another(void **state)
 {
     static const int dead[] = {12, 15, 18, 20, 0};
-    struct world *world = *state;
+    struct store_world *world = *state;
     char epochs[5][37];
     fill(world);
     for (int round = 0; round < 4; round++) {
@@ -158,7 +133,7 @@ static void P4_epochs_may_follow_one_another(void **state)
 static void P4_a_refused_event_opens_a_new_epoch_without_it(void **state)
 {
     static const int dead[] = {33, 0};
-    struct world *world = *state;
+    struct store_world *world = *state;
     char old[37];
     fill(world);
     store_ack(&world->rig, world->store, 30);
@@ -168,9 +143,32 @@ static void P4_a_refused_event_opens_a_new_epoch_without_it(void **state)
     expect_sales_known(world);
 }
 
+// A centre that lost its database waits for a dead letter, which is not sent again.
+static void P4_a_dead_letter_refused_again_only_leaves_the_numbering(void **state)
+{
+    static const int dead[] = {33, 0};
+    struct store_world *world = *state;
+    struct tw_batch *gap = NULL;
+    char old[37];
+    fill(world);
+    store_ack(&world->rig, world->store, 30);
+    memcpy(old, store_stats(world->store).epoch, sizeof old);
+    store_reject(world->store, 33, false);
+    for (int refused = 0; refused < 2; refused++) {
+        assert_string_equal(store_stats(world->store).epoch, old);
+        assert_int_equal(tw_store_begin(world->store), TW_OK);
+        assert_int_equal(tw_store_reject(world->store, old, 33, "again", refused == 1, &gap), TW_OK);
+        assert_int_equal(tw_store_commit(world->store), TW_OK);
+        assert_null(gap); // it is told already
+    }
+    assert_int_equal(store_stats(world->store).dead_letters, 1);
+    expect_renewed(world, old, 30, dead, 1);
+    expect_sales_known(world);
+}
+
 static void P4_a_resync_of_what_is_queued_changes_nothing(void **state)
 {
-    struct world *world = *state;
+    struct store_world *world = *state;
     enum tw_resync how = TW_RESYNC_RENEWED;
     struct tw_batch *gap = NULL;
     fill(world);
@@ -195,7 +193,7 @@ static void P4_a_resync_of_what_is_queued_changes_nothing(void **state)
 static void P4_a_resync_of_what_is_gone_names_it_in_a_new_epoch(void **state)
 {
     static const int dead[] = {20, 0};
-    struct world *world = *state;
+    struct store_world *world = *state;
     enum tw_resync how = TW_RESYNC_READ;
     struct tw_batch *gap = NULL;
     char old[37];
@@ -238,13 +236,13 @@ static int note_letter(void *ctx, const struct tw_dead_letter *letter)
     return TW_OK;
 }
 
-static void list(struct world *world, uint64_t after, size_t max, struct letters *out)
+static void list(struct store_world *world, uint64_t after, size_t max, struct letters *out)
 {
     *out = (struct letters){.count = 0};
     assert_int_equal(tw_store_letters(world->store, after, max, note_letter, out), TW_OK);
 }
 
-static int retry(struct world *world, uint64_t number, uint64_t *count)
+static int retry(struct store_world *world, uint64_t number, uint64_t *count)
 {
     assert_int_equal(tw_store_begin(world->store), TW_OK);
     int rc = tw_store_retry(world->store, number, count);
@@ -254,7 +252,7 @@ static int retry(struct world *world, uint64_t number, uint64_t *count)
 
 static void dead_letters_are_listed_oldest_first_and_a_part_at_a_time(void **state)
 {
-    struct world *world = *state;
+    struct store_world *world = *state;
     struct letters letters;
     fill(world);
     for (uint64_t n = 30; n >= 27; n--) {
@@ -277,7 +275,7 @@ static void dead_letters_are_listed_oldest_first_and_a_part_at_a_time(void **sta
 
 static void P3_a_retried_sale_is_a_new_event_that_its_key_leads_to(void **state)
 {
-    struct world *world = *state;
+    struct store_world *world = *state;
     struct letters letters;
     uint64_t count = 77;
     char id[37];
@@ -310,7 +308,7 @@ static void P3_a_retried_sale_is_a_new_event_that_its_key_leads_to(void **state)
 
 static void all_dead_letters_are_retried_at_once(void **state)
 {
-    struct world *world = *state;
+    struct store_world *world = *state;
     struct letters letters;
     uint64_t count = 0;
     fill(world);
@@ -336,11 +334,12 @@ static void all_dead_letters_are_retried_at_once(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, store_world_set_up, store_world_tear_down)
     const struct CMUnitTest tests[] = {
         T(P4_a_new_epoch_closes_ranks_over_several_dead_rows),
         T(P4_epochs_may_follow_one_another),
         T(P4_a_refused_event_opens_a_new_epoch_without_it),
+        T(P4_a_dead_letter_refused_again_only_leaves_the_numbering),
         T(P4_a_resync_of_what_is_queued_changes_nothing),
         T(P4_a_resync_of_what_is_gone_names_it_in_a_new_epoch),
         T(dead_letters_are_listed_oldest_first_and_a_part_at_a_time),

@@ -118,46 +118,84 @@ static void begin_hold(struct rig *rig, struct hold *hold)
     (void)sem_wait(&hold->held);
 }
 
-// One batch of a group fails; the others of the same commit are written.
-static void one_that_fails_fails_alone(void **state)
+// Five batches in one group, of which the third has one event more; the fourth has the third's sale with
+// another total. Returns the commits it took.
+static uint64_t run_five(struct rig *rig, struct tw_slice more, struct tw_journal_result results[5])
 {
-    struct rig *rig = *state;
-    rig_open(rig);
-    char *large = malloc(TW_EVENT_MAX_BYTES + 1);
-    assert_non_null(large);
-    memset(large, ' ', TW_EVENT_MAX_BYTES);
-    large[0] = '{';
-    large[TW_EVENT_MAX_BYTES - 1] = '}';
+    const uint8_t boot[16] = {7};
     struct hold hold;
     begin_hold(rig, &hold);
     uint64_t commits = rig_stats(rig).commits;
-    struct tw_journal_result results[5];
-    const uint8_t boot[16] = {7};
     for (int i = 0; i < 5; i++) {
         struct tw_batch *batch = rig_batch(rig);
         tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa", tw_slice_of("{}"));
+        if (i == 2 || i == 3) {
+            tw_batch_sale(batch, TW_EVENT_SALE_COMPLETED, "0042/07/1", "0042/07/1",
+                          tw_slice_of(i == 2 ? "{\"total\":1}" : "{\"total\":2}"));
+        }
         if (i == 2) {
             tw_batch_tap(batch, "printer", boot, 77, tw_slice_of("x"));
-            tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa",
-                           tw_slice_make(large, TW_EVENT_MAX_BYTES));
+            tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa", more);
         }
         results[i].error = 1;
         assert_int_equal(tw_journal_submit(rig->journal, batch, take_result, &results[i]), TW_OK);
     }
     (void)sem_post(&hold.release);
     rig_add(rig, 9, NULL);
+    return rig_stats(rig).commits - commits;
+}
+
+static void check_others(struct rig *rig, const struct tw_journal_result results[5])
+{
     for (int i = 0; i < 5; i++) {
         assert_int_equal(results[i].error, i == 2 ? TW_ERR_TOO_LARGE : TW_OK);
     }
-    assert_in_range(rig_stats(rig).commits - commits, 1, 2);
+    assert_int_equal(results[3].outcome, TW_OUTCOME_NEW);
+    assert_int_equal(rig_stats(rig).last_error, TW_OK);
     struct tw_journal_tap tap;
     assert_int_equal(tw_journal_tap(rig->journal, "printer", &tap), TW_OK);
     assert_false(tap.known);
     struct tw_rows *rows = rig_read(rig, 1);
-    assert_int_equal(rows->count, 5);
+    assert_int_equal(rows->count, 6);
     rig_check_chain(rows, ZEROS);
     tw_rows_free(rows);
-    free(large);
+}
+
+// What cannot be written is seen before anything of its batch is: the others share their commit.
+static void one_that_is_too_large_fails_alone(void **state)
+{
+    struct rig *rig = *state;
+    struct tw_journal_result results[5];
+    struct tw_buf large = {0};
+    rig_open(rig);
+    tw_buf_printf(&large, "{%*s}", TW_EVENT_MAX_BYTES - 2, "");
+    assert_in_range(run_five(rig, tw_buf_slice(&large), results), 1, 2);
+    check_others(rig, results);
+    tw_buf_free(&large);
+}
+
+// It becomes too large only when the sale's id is put in, and so when half of its batch is written: the
+// others get a commit each, as if it had never been there.
+static void one_that_fails_halfway_fails_alone(void **state)
+{
+    struct rig *rig = *state;
+    struct tw_journal_result results[5];
+    struct tw_buf large = {0};
+    rig_open(rig);
+    tw_buf_add_text(&large, "{\"ids\":\"");
+    while (large.len < TW_EVENT_MAX_BYTES / 10 * 9) {
+        tw_buf_add_text(&large, TW_BATCH_SALE_ID);
+    }
+    tw_buf_add_text(&large, "\"}");
+    assert_in_range(run_five(rig, tw_buf_slice(&large), results), 4, 6);
+    check_others(rig, results);
+    // Alone it is no trouble of the journal's either.
+    struct tw_batch *batch = rig_batch(rig);
+    tw_batch_sale(batch, TW_EVENT_SALE_COMPLETED, "0042/07/2", "0042/07/2", tw_slice_of("{}"));
+    tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa", tw_buf_slice(&large));
+    assert_int_equal(rig_submit(rig, batch).error, TW_ERR_TOO_LARGE);
+    assert_int_equal(rig_stats(rig).last_error, TW_OK);
+    tw_buf_free(&large);
 }
 
 static void too_much_waiting_is_refused(void **state)
@@ -206,7 +244,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(callers_share_commits),
-        T(one_that_fails_fails_alone),
+        T(one_that_is_too_large_fails_alone),
+        T(one_that_fails_halfway_fails_alone),
         T(too_much_waiting_is_refused),
         T(wrong_batches_are_refused),
     };

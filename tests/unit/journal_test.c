@@ -288,6 +288,24 @@ static void P4_an_acknowledgement_of_other_events_opens_a_new_epoch(void **state
     tw_rows_free(rows);
 }
 
+// One that cannot be written now is before an acknowledgement passes over its row, though nobody repeats it.
+static void P7_a_rejection_is_not_forgotten(void **state)
+{
+    struct rig *rig = *state;
+    rig_open(rig);
+    rig_add(rig, 1, NULL), rig_add(rig, 2, NULL);
+    struct tw_rows *all = rig_read(rig, 1);
+    sync_vfs_fail(true);
+    assert_int_equal(tw_journal_reject(rig->journal, all->epoch, 1, "no"), TW_OK);
+    assert_int_equal(tw_journal_acknowledge(rig->journal, all->epoch, 2, NULL, NULL), TW_OK);
+    assert_int_equal(rig_sale(rig, "k/1", "{\"total\":1}").error, TW_ERR_IO);
+    assert_int_equal(rig_stats(rig).queued_events, 2);
+    sync_vfs_fail(false);
+    rig_ack(rig, 2);
+    assert_int_equal(rig_stats(rig).queued_events, 1); // the gap
+    tw_rows_free(all);
+}
+
 static void P7_a_rejected_event_becomes_a_dead_letter_and_a_gap(void **state)
 {
     struct rig *rig = *state;
@@ -473,6 +491,7 @@ int main(void)
         T(P4_an_acknowledgement_ahead_opens_a_new_epoch),
         T(P4_an_acknowledgement_beyond_the_send_limit_opens_a_new_epoch),
         T(P4_an_acknowledgement_of_other_events_opens_a_new_epoch),
+        T(P7_a_rejection_is_not_forgotten),
         T(P7_a_rejected_event_becomes_a_dead_letter_and_a_gap),
         T(sizes_are_right_after_a_crash),
         T(a_long_backlog_keeps_its_chain),

@@ -7,30 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
-struct world {
-    struct rig rig;
-    struct rescue_past past;
-    struct rescue_outcome out;
-};
-
 static int set_up(void **state)
 {
-    struct world *world = calloc(1, sizeof *world);
-    assert_non_null(world);
-    rig_start(&world->rig);
-    rig_open(&world->rig);
-    rescue_fill(&world->rig, &world->past);
-    rig_reopen(&world->rig); // all in the one file
-    *state = world;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *world = *state;
-    rig_stop(&world->rig);
-    free(world);
-    return 0;
+    int rc = rescue_world_set_up(state);
+    rig_reopen(&((struct rescue_world *)*state)->rig); // all in the one file
+    return rc;
 }
 
 static void wait_a_little(void)
@@ -99,7 +80,7 @@ static void read_until_repaired(struct rig *rig)
 
 static void P9_damage_that_is_read_is_repaired_and_reading_goes_on(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     let_it_rest(rig);
     size_t flipped = flip_a_page_of_events(rig);
@@ -122,7 +103,7 @@ static struct tw_journal_result sale(struct rig *rig, int n)
 // Nothing but the first page is left: who writes into that is told, and the next one is served.
 static void P9_damage_that_is_written_into_fails_its_group_and_no_other(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     let_it_rest(rig);
     zero_from(rig, 1);
@@ -166,7 +147,7 @@ static double cpu_seconds(void)
 // While it cannot be repaired callers are told at once, and it is tried now and then, not all the time.
 static void P9_a_repair_that_fails_is_tried_again_without_hurry(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     char path[128];
     (void)snprintf(path, sizeof path, "%s/quarantine", rig->folder);
@@ -195,7 +176,7 @@ static void P9_a_repair_that_fails_is_tried_again_without_hurry(void **state)
 
 static void P9_closing_while_it_cannot_be_repaired_loses_nothing(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     char path[128];
     (void)snprintf(path, sizeof path, "%s/quarantine", rig->folder);
@@ -214,7 +195,7 @@ static void P9_closing_while_it_cannot_be_repaired_loses_nothing(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, rescue_world_tear_down)
     const struct CMUnitTest tests[] = {
         T(P9_damage_that_is_read_is_repaired_and_reading_goes_on),
         T(P9_damage_that_is_written_into_fails_its_group_and_no_other),

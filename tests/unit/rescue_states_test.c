@@ -4,35 +4,12 @@
 // damage (another terminal, another key, a newer version) is left where it is and said.
 #include "tests/fakes/rescue_rig.h"
 
+#include "agent/journal/quarantine.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME "journal-20261122T091500Z-1.db"
-
-struct world {
-    struct rig rig;
-    struct rescue_past past;
-    struct rescue_outcome out;
-};
-
-static int set_up(void **state)
-{
-    struct world *world = calloc(1, sizeof *world);
-    assert_non_null(world);
-    rig_start(&world->rig);
-    rig_open(&world->rig);
-    rescue_fill(&world->rig, &world->past);
-    *state = world;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *world = *state;
-    rig_stop(&world->rig);
-    free(world);
-    return 0;
-}
 
 static const char *in_quarantine(const struct rig *rig, const char *name)
 {
@@ -59,7 +36,7 @@ static void spoil_first_page(const struct rig *rig)
 }
 
 // All came once, and a further start finds nothing to do.
-static void check_once(struct world *world)
+static void check_once(struct rescue_world *world)
 {
     struct rig *rig = &world->rig;
     rig_open(rig);
@@ -74,11 +51,72 @@ static void check_once(struct world *world)
     assert_int_equal(rescue_set_aside(rig), 1);
 }
 
+// ---- what is kept of the damaged ones ----
+
+static void put_old_set(const struct rig *rig, int n)
+{
+    char name[64];
+    const char *const kinds[] = {"", "-wal"};
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(name, sizeof name, "journal-20250101T000000Z-%d.db%s", n, kinds[i]);
+        FILE *file = fopen(in_quarantine(rig, name), "we");
+        assert_non_null(file);
+        assert_int_equal(fwrite(name, 1, 30, file), 30);
+        assert_int_equal(fclose(file), 0);
+    }
+}
+
+static bool is_kept(const struct rig *rig, int n, const char *ending)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "journal-20250101T000000Z-%d.db%s", n, ending);
+    return access(in_quarantine(rig, name), F_OK) == 0;
+}
+
+// A disk that damages each new file is not filled with them: the newest are kept, oldest first to go.
+static void P9_damaged_files_do_not_fill_the_disk(void **state)
+{
+    struct rescue_world *world = *state;
+    const struct rig *rig = &world->rig;
+    for (int n = 7; n <= 12; n++) { // the tenth comes after the ninth
+        put_old_set(rig, n);
+    }
+    rig_close(&world->rig);
+    spoil_first_page(rig);
+    rig_open(&world->rig);
+    assert_int_equal(rescue_set_aside(rig), TW_QUARANTINE_SETS);
+    for (int n = 7; n <= 12; n++) {
+        assert_int_equal(is_kept(rig, n, ""), n > 8);
+        assert_int_equal(is_kept(rig, n, "-wal"), n > 8);
+    }
+    const char *name = strrchr(rig_stats(&world->rig).set_aside, '/') + 1;
+    assert_int_equal(access(in_quarantine(rig, name), F_OK), 0);
+}
+
+// Nor with a few large ones; and the one that was just set aside stays, however large it is.
+static void P9_damaged_files_have_their_share_of_the_quota(void **state)
+{
+    const struct rescue_world *world = *state;
+    const struct rig *rig = &world->rig;
+    char folder[256];
+    for (int n = 1; n <= 4; n++) {
+        put_old_set(rig, n); // 60 bytes each
+    }
+    (void)snprintf(folder, sizeof folder, "%s/quarantine", rig->folder);
+    tw_quarantine_tidy(folder, "journal-20250101T000000Z-4.db", UINT64_C(180) * TW_QUARANTINE_PART);
+    assert_int_equal(rescue_set_aside(rig), 3);
+    assert_false(is_kept(rig, 1, "") || is_kept(rig, 1, "-wal"));
+    tw_quarantine_tidy(folder, "journal-20250101T000000Z-3.db", 1);
+    assert_int_equal(rescue_set_aside(rig), 1);
+    assert_true(is_kept(rig, 3, "") && is_kept(rig, 3, "-wal"));
+    tw_quarantine_tidy("/nowhere", "journal-20250101T000000Z-3.db", 1); // nothing to do
+}
+
 // ---- cut short ----
 
 static void P9_cut_short_with_only_the_marker_written(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     rig_crash(&world->rig);
     write_text(&world->rig, "-damaged", NAME "\n", strlen(NAME) + 1);
     check_once(world);
@@ -88,7 +126,7 @@ static void P9_cut_short_with_only_the_marker_written(void **state)
 
 static void P9_cut_short_with_the_wal_moved(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     rig_crash(&world->rig);
     write_text(&world->rig, "-damaged", NAME "\n", strlen(NAME) + 1);
     assert_int_equal(rename(rescue_path(&world->rig, "-wal"), in_quarantine(&world->rig, NAME "-wal")), 0);
@@ -105,7 +143,7 @@ static void move_all(const struct rig *rig)
 // The database is the last to go: as long as it is there, the move is not done.
 static void P9_cut_short_before_the_wal_could_be_moved(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     struct tw_error_text err = {""};
     char path[256];
@@ -121,7 +159,7 @@ static void P9_cut_short_before_the_wal_could_be_moved(void **state)
 
 static void P9_cut_short_with_all_moved(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     rig_crash(&world->rig);
     move_all(&world->rig);
     check_once(world);
@@ -129,7 +167,7 @@ static void P9_cut_short_with_all_moved(void **state)
 
 static void P9_cut_short_with_the_new_one_half_made(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     rig_crash(rig);
     move_all(rig);
@@ -146,7 +184,7 @@ static void P9_cut_short_with_the_new_one_half_made(void **state)
 
 static void P9_cut_short_with_the_new_one_in_its_place(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     rig_close(rig);
     spoil_first_page(rig);
@@ -172,7 +210,7 @@ static void P9_cut_short_in_the_middle_of_the_marker(void **state)
         const char *text;
         size_t len;
     } lines[] = {{"", 0}, {NAME, 9}, {NAME, sizeof NAME - 1}, {zeros, sizeof NAME}, {"../../x\n", 8}};
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     struct tw_journal_stats stats = rig_stats(rig);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -210,7 +248,7 @@ static void expect_untouched(struct rig *rig, const char *source, int code, cons
 
 static void P9_a_quarantine_that_cannot_be_written_is_said_and_costs_nothing(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     char path[128];
     (void)snprintf(path, sizeof path, "%s/quarantine", rig->folder);
@@ -228,7 +266,7 @@ static void P9_a_quarantine_that_cannot_be_written_is_said_and_costs_nothing(voi
 
 static void P9_a_file_that_cannot_be_read_is_said_and_costs_nothing(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     struct tw_error_text err = {""};
     rig_close(rig);
@@ -246,7 +284,7 @@ static void P9_a_file_that_cannot_be_read_is_said_and_costs_nothing(void **state
 
 static void P9_another_key_is_no_damage(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     struct tw_vault *ours = rig->vault;
     struct tw_vault *other = NULL;
@@ -269,7 +307,7 @@ static void P9_another_key_is_no_damage(void **state)
 
 static void P9_a_missing_key_is_no_damage(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     struct tw_vault *ours = rig->vault;
     char path[128];
@@ -294,7 +332,7 @@ static void P9_a_missing_key_is_no_damage(void **state)
 
 static void P9_another_terminals_file_is_no_damage(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     rig_close(rig);
     spoil_first_page(rig);
@@ -306,7 +344,7 @@ static void P9_another_terminals_file_is_no_damage(void **state)
 // With nothing left to deliver it is taken over, and nothing of the other terminal's is remembered.
 static void P9_another_terminals_empty_file_is_taken_over(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     struct tw_error_text err = {""};
     struct tw_journal_tap tap;
@@ -324,6 +362,9 @@ static void P9_another_terminals_empty_file_is_taken_over(void **state)
     assert_int_equal(lane.len, 0);
     rescue_data(120, data, sizeof data);
     assert_int_equal(rig_sale(rig, "k-120", data).outcome, TW_OUTCOME_NEW);
+    uint64_t queued = 0; // the dead letter stays that terminal's
+    assert_int_equal(rig_stats(rig).dead_letters, 1);
+    assert_int_equal(tw_journal_retry(rig->journal, 0, &queued), TW_ERR_MISMATCH);
 }
 
 static void set_version(const struct rig *rig, uint8_t version)
@@ -336,7 +377,7 @@ static void set_version(const struct rig *rig, uint8_t version)
 
 static void P9_a_newer_version_that_is_damaged_is_left_untouched(void **state)
 {
-    struct world *world = *state;
+    struct rescue_world *world = *state;
     struct rig *rig = &world->rig;
     rig_reopen(rig);
     for (int n = 300; n < 340; n++) {
@@ -357,8 +398,10 @@ static void P9_a_newer_version_that_is_damaged_is_left_untouched(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, rescue_world_set_up, rescue_world_tear_down)
     const struct CMUnitTest tests[] = {
+        T(P9_damaged_files_do_not_fill_the_disk),
+        T(P9_damaged_files_have_their_share_of_the_quota),
         T(P9_cut_short_with_only_the_marker_written),
         T(P9_cut_short_with_the_wal_moved),
         T(P9_cut_short_before_the_wal_could_be_moved),

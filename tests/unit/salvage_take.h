@@ -122,7 +122,7 @@ static int take_request(void *ctx, const uint8_t key[16], const uint8_t body[16]
     take->requests++;
     tw_seal_sha256(tw_slice_of("request"), hash);
     assert_memory_equal(key, hash, 16);
-    assert_true(body[0] == 0x5a && id[6] >> 4 == 7 && seen_ms >= RIG_START_MS);
+    assert_true(body[0] == 0x5a && id[6] >> 4 == 7 && seen_ms >= TW_RELEASE_WALL_MS);
     return TW_OK;
 }
 
@@ -131,7 +131,7 @@ static int take_sale(void *ctx, struct tw_slice key, int64_t n, int64_t seen_ms)
     struct take *take = ctx;
     take->sales++;
     take->sale_n = n;
-    assert_true(key.len > 2 && memcmp(key.ptr, "k-", 2) == 0 && seen_ms >= RIG_START_MS);
+    assert_true(key.len > 2 && memcmp(key.ptr, "k-", 2) == 0 && seen_ms >= TW_RELEASE_WALL_MS);
     return TW_OK;
 }
 

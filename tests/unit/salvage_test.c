@@ -155,7 +155,7 @@ static int on_page(void *ctx, const struct tw_page_row *row)
     struct pages_of *pages = ctx;
     if (!row->place.stale && !row->index && row->count == 7 && row->values[0].kind == TW_PAGE_NULL) {
         pages->of_event[at(row->rowid)] = row->place.page;
-    } else if (!row->place.stale && ((!row->index && row->count == 3) || row->index)) {
+    } else if (!row->place.stale && (row->index || row->count == 3 || row->count == 5)) {
         pages->needed[row->place.page % 4096] = true;
     }
     return TW_OK;

@@ -7,44 +7,20 @@
 
 enum { ROWS = 1200 };
 
-struct world {
-    struct rig rig;
-    struct tw_store *store;
-};
-
-static int set_up(void **state)
-{
-    struct world *world = calloc(1, sizeof *world);
-    assert_non_null(world);
-    rig_start(&world->rig);
-    world->store = store_open(&world->rig);
-    *state = world;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *world = *state;
-    tw_store_close(world->store);
-    rig_stop(&world->rig);
-    free(world);
-    return 0;
-}
-
 // Every fifth is a drift.
 static enum tw_event_type type_of(int n)
 {
     return n % 5 == 0 ? TW_EVENT_CAPTURE_DRIFT : TW_EVENT_LOYALTY_SCANNED;
 }
 
-static void fill(struct world *world)
+static void fill(struct store_world *world)
 {
     for (int n = 1; n <= ROWS; n++) {
         store_add_many(&world->rig, world->store, type_of(n), n, 1);
     }
 }
 
-static unsigned drop(struct world *world, unsigned most)
+static unsigned drop(struct store_world *world, unsigned most)
 {
     unsigned dropped = 0;
     int rc = 1;
@@ -74,7 +50,7 @@ static void expect_gap(struct tw_slice event, int n, const char *type)
 
 static void P7_drift_above_the_send_limit_becomes_a_gap_in_its_place(void **state)
 {
-    struct world *world = *state;
+    struct store_world *world = *state;
     fill(world);
     struct tw_rows *before = store_read(world->store, 1);
     assert_int_equal(drop(world, 3), 3); // the oldest drift above the limit goes first
@@ -98,7 +74,7 @@ static void P7_drift_above_the_send_limit_becomes_a_gap_in_its_place(void **stat
 
 static void P7_chain_and_sequence_are_whole_over_what_was_dropped(void **state)
 {
-    struct world *world = *state;
+    struct store_world *world = *state;
     char head[TW_HASH_HEX + 1] = ZEROS;
     fill(world);
     (void)drop(world, 10000);
@@ -128,7 +104,7 @@ static void P7_chain_and_sequence_are_whole_over_what_was_dropped(void **state)
 
 static void P7_a_rejected_drift_is_not_dropped(void **state)
 {
-    struct world *world = *state;
+    struct store_world *world = *state;
     store_add_many(&world->rig, world->store, TW_EVENT_CAPTURE_DRIFT, 1, 3);
     store_reject(world->store, 2, false);
     assert_int_equal(drop(world, 100), 0); // and none up to the send limit
@@ -136,7 +112,7 @@ static void P7_a_rejected_drift_is_not_dropped(void **state)
 
 static void sizes_are_right_after_dropping_and_a_restart(void **state)
 {
-    struct world *world = *state;
+    struct store_world *world = *state;
     fill(world);
     (void)drop(world, 20);
     store_ack(&world->rig, world->store, 10); // stores the sum
@@ -152,7 +128,7 @@ static void sizes_are_right_after_dropping_and_a_restart(void **state)
 
 static void P3_a_sale_that_lost_its_content_still_answers_with_its_id(void **state)
 {
-    struct world *world = *state;
+    struct store_world *world = *state;
     struct tw_journal_result first[40];
     char key[16];
     char data[400];
@@ -199,7 +175,7 @@ static void P3_a_sale_that_lost_its_content_still_answers_with_its_id(void **sta
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, store_world_set_up, store_world_tear_down)
     const struct CMUnitTest tests[] = {
         T(P7_drift_above_the_send_limit_becomes_a_gap_in_its_place),
         T(P7_chain_and_sequence_are_whole_over_what_was_dropped),

@@ -1,1 +1,1 @@
-SELECT body, id FROM idempotency WHERE key = ?1
+SELECT key, body, id FROM idempotency WHERE number = ?1

@@ -1,0 +1,1 @@
+SELECT number, key FROM idempotency ORDER BY number
