@@ -14,7 +14,7 @@
 
 struct tw_flow_action *tw_flow_add(struct tw_flow_actions *out, enum tw_flow_action_kind kind)
 {
-    assert(out->count < TW_FLOW_ACTIONS); // CONNECTED asks for most: seven
+    assert(out->count < TW_FLOW_ACTIONS); // a TICK asks for most: nine
     struct tw_flow_action *action = &out->list[out->count++];
     *action = (struct tw_flow_action){.kind = kind};
     return action;
@@ -108,6 +108,13 @@ static void lost(struct tw_flow *flow, int64_t now, const struct tw_flow_event *
     }
 }
 
+// Differs from those before, also of an earlier process. 52 bits: a JSON number of every reader holds them.
+// The multiplier is 2^64 by the golden ratio, which spreads the numbers of connections.
+static uint64_t session_of(const struct tw_flow *flow)
+{
+    return 1 + ((flow->seed + flow->connects * UINT64_C(0x9e3779b97f4a7c15)) >> 12);
+}
+
 static void connected(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
                       struct tw_flow_actions *out)
 {
@@ -115,6 +122,7 @@ static void connected(struct tw_flow *flow, int64_t now, const struct tw_flow_ev
     flow->state = TW_FLOW_ONLINE;
     flow->online_since = now;
     flow->connects++;
+    flow->session = session_of(flow);
     flow->window = most < TW_FLOW_WINDOW ? most : TW_FLOW_WINDOW;
     flow->inflight = 0;
     flow->stall_at = NEVER;
@@ -134,6 +142,9 @@ static void online_chores(struct tw_flow *flow, int64_t now, struct tw_flow_acti
     if (flow->telling != NEVER && now - flow->telling >= TW_FLOW_PATIENCE_MS) {
         flow->telling = NEVER; // the journal failed, its own status says why: tell it again
         flow->told = 0;
+        if (flow->mode == TW_ACK_CENTRAL) { // it may wait for a reject that it could not store
+            (void)tw_flow_add(out, TW_FLOW_PUBLISH_STATE);
+        }
     }
     if (now >= flow->members_at) {
         tw_flow_add(out, TW_FLOW_ASK_MEMBERS)->from = flow->members_version;
@@ -166,6 +177,7 @@ static void online_tick(struct tw_flow *flow, int64_t now, const struct tw_flow_
             tw_flow_alarm(flow, TW_FLOW_NO_ACK, 0, out);
         }
         flow->probing = flow->refused || flow->suspect > flow->through;
+        tw_flow_close_hole(flow, out);
         if (flow->mode == TW_ACK_CENTRAL) {
             (void)tw_flow_add(out, TW_FLOW_PUBLISH_STATE); // a centre that lost its own learns where to go on
         }
@@ -257,6 +269,7 @@ struct tw_flow *tw_flow_new(enum tw_ack_mode mode, uint64_t seed, const struct t
         return NULL;
     }
     flow->mode = mode;
+    flow->seed = seed;
     flow->backoff = (struct tw_backoff){TW_FLOW_BACKOFF_MIN_MS, TW_FLOW_BACKOFF_MAX_MS, seed, 0};
     flow->telling = flow->retry_at = flow->stall_at = flow->members_at = flow->renew_at = NEVER;
     flow->connect_at = 0; // at once
@@ -282,6 +295,7 @@ void tw_flow_view(const struct tw_flow *flow, struct tw_flow_view *out)
         .window = online ? flow->window : 0,
         .open = online && !flow->foreign ? (unsigned)tw_flow_open_count(flow) : 0,
         .question = online && flow->reading ? flow->question : 0,
+        .session = flow->session,
         .published = flow->published,
         .acknowledged = flow->acknowledged,
         .rejected = flow->rejected,

@@ -83,11 +83,13 @@ struct tw_flow_event {
         uint64_t sequence;
         unsigned pass; // of the PUBLISH action it answers
         int reason;    // MQTT 5 section 3.4.2.1
+        bool dead;     // nobody was asked: it is a dead letter
     } puback;
     struct {
         const char *epoch;
         uint64_t through;
-        const uint8_t *head; // 32 bytes: the hash of event `through`; NULL: not told
+        const uint8_t *head;     // 32 bytes: the hash of event `through`; NULL: not told
+        const uint64_t *session; // which state it follows; NULL: not told
     } ack;
     struct {
         uint64_t version;
@@ -103,11 +105,12 @@ enum tw_flow_action_kind {
     TW_FLOW_FLUSH,         // forget the rows that were read and not published
     TW_FLOW_READ,          // ask the journal for `from`, at most `count`, remembering `question`
     TW_FLOW_PUBLISH,       // rows `from` .. `through`, remembering `pass`; for one that the journal
-                           // left out between others (a dead letter) give a PUBACK with reason 0 in
-                           // its place, after the step
+                           // left out between others (a dead letter) give a PUBACK with reason 0 and
+                           // `dead` in its place, after the step
     TW_FLOW_ACKNOWLEDGE,   // tell the journal `through`; answer with JOURNAL when durable
     TW_FLOW_REJECT_ROW,    // tell the journal that `from` was rejected
-    TW_FLOW_REFUSE_ROW,    // tell the journal that the broker will never take `from`: `reason`
+    TW_FLOW_REFUSE_ROW,    // tell the journal that the broker will never take `from`: `reason`; or (0) that
+                           // the centre waits for this dead letter
     TW_FLOW_ASK_MEMBERS,   // since version `from`
     TW_FLOW_ALARM,         // `alarm`, `reason`
     TW_FLOW_FINE,          // the last alarm no longer holds
@@ -147,6 +150,7 @@ struct tw_flow_view {
     uint64_t next;     // to be published next
     unsigned window, open;
     unsigned question; // whose answer is awaited; 0: none
+    uint64_t session;  // of the newest connection, for its state: 1 .. 2^52; 0: there was none yet
     uint64_t published, acknowledged, rejected, reconnects, no_subscriber;
     bool renewing; // a RENEWED waits for its moment
 };

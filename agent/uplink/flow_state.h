@@ -25,6 +25,9 @@ struct tw_flow {
     uint8_t head[32]; // hash of event `through`,
     bool has_head;    // where the centre told it
     bool foreign;     // it is ahead of the journal: wait for what that makes of it
+    bool stands;      // in this pass the centre has said that it has all up to `through`, and no more
+    uint64_t hole; // a dead letter that stood first behind `through`: nothing was sent in its place; 0: none
+    uint64_t refused_to; // highest sequence the centre rejected in this epoch
 
     // What is published.
     bool reading;      // a READ is under way:
@@ -55,6 +58,8 @@ struct tw_flow {
     int64_t renew_at;   // when to take up new certificate files; NEVER: there are none
     int64_t online_since;
 
+    uint64_t seed;    // of sessions
+    uint64_t session; // names this connection; see tw_flow_ack
     uint64_t members_version;
     int64_t members_at; // next question
 
@@ -72,6 +77,8 @@ void tw_flow_go_back(struct tw_flow *flow, struct tw_flow_actions *out);
 uint64_t tw_flow_open_count(const struct tw_flow *flow);
 // Forgets an acknowledgement that was ahead of the journal: what the journal says next holds.
 void tw_flow_settle_foreign(struct tw_flow *flow);
+// Where the centre waits for an event that is a dead letter here, the journal closes the hole.
+void tw_flow_close_hole(struct tw_flow *flow, struct tw_flow_actions *out);
 // The broker ended the connection for the sake of a message: which one is found out one at a time.
 void tw_flow_end_refused(struct tw_flow *flow, int reason, struct tw_flow_actions *out);
 

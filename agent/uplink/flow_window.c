@@ -15,6 +15,8 @@ void tw_flow_go_back(struct tw_flow *flow, struct tw_flow_actions *out)
     flow->have = flow->through;
     flow->reading = false;
     flow->refused = false;
+    flow->stands = false;
+    flow->hole = 0;
     flow->retry_at = NEVER;
     memset(flow->taken, 0, sizeof flow->taken);
     (void)tw_flow_add(out, TW_FLOW_FLUSH);
@@ -25,7 +27,7 @@ void tw_flow_believe(struct tw_flow *flow, const struct tw_flow_journal *journal
     if (strcmp(flow->epoch, journal->epoch) != 0) {
         (void)snprintf(flow->epoch, sizeof flow->epoch, "%s", journal->epoch);
         flow->through = flow->told = flow->known = 0;
-        flow->suspect = flow->counted = 0;
+        flow->suspect = flow->counted = flow->refused_to = 0;
         flow->has_head = false;
     }
     if (journal->through > flow->through) {
@@ -56,6 +58,7 @@ static void progress(struct tw_flow *flow, int64_t now, uint64_t through, struct
 {
     flow->acknowledged += through - flow->through;
     flow->through = through;
+    flow->stands = false;
     if (flow->next <= through) { // acknowledged before it was published again
         flow->next = through + 1;
     }
@@ -174,6 +177,17 @@ void tw_flow_end_refused(struct tw_flow *flow, int reason, struct tw_flow_action
     }
 }
 
+// A dead letter is not sent again. A centre that lost what it had, and with it the reject, waits for it for
+// ever: it says of all up to the event before that it has them, and goes no further. In a new epoch the dead
+// letter has no number. An answer that was on its way all this time costs an epoch and nothing else: ids
+// stay.
+void tw_flow_close_hole(struct tw_flow *flow, struct tw_flow_actions *out)
+{
+    if (flow->mode == TW_ACK_CENTRAL && flow->stands && flow->hole == flow->through + 1) {
+        tw_flow_add(out, TW_FLOW_REFUSE_ROW)->from = flow->hole;
+    }
+}
+
 void tw_flow_puback(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
                     struct tw_flow_actions *out)
 {
@@ -189,6 +203,9 @@ void tw_flow_puback(struct tw_flow *flow, int64_t now, const struct tw_flow_even
         }
         return;
     }
+    if (event->puback.dead && sequence == flow->through + 1) {
+        flow->hole = sequence;
+    }
     pay_back(flow, sequence);
     if (sequence == flow->suspect) {
         flow->suspect = 0;
@@ -199,12 +216,22 @@ void tw_flow_puback(struct tw_flow *flow, int64_t now, const struct tw_flow_even
     }
 }
 
+// A centre that names the session has repeated its rejects since this connection was made. Another session's
+// word may have overtaken a reject that went down with an earlier connection, and would remove its row: the
+// one that answers our state follows.
+static bool is_of_us(const struct tw_flow *flow, const struct tw_flow_event *event)
+{
+    return strcmp(event->ack.epoch, flow->epoch) == 0 &&
+           (event->ack.session == NULL || *event->ack.session == flow->session);
+}
+
 void tw_flow_ack(struct tw_flow *flow, int64_t now, const struct tw_flow_event *event,
                  struct tw_flow_actions *out)
 {
-    if (flow->mode == TW_ACK_BROKER || strcmp(event->ack.epoch, flow->epoch) != 0) {
+    if (flow->mode == TW_ACK_BROKER || !is_of_us(flow, event)) {
         return;
     }
+    flow->stands = event->ack.through == flow->through;
     if (event->ack.through > flow->through) {
         flow->has_head = event->ack.head != NULL;
         memcpy(flow->head, event->ack.head != NULL ? event->ack.head : flow->head, sizeof flow->head);
@@ -233,7 +260,11 @@ void tw_flow_reject(struct tw_flow *flow, int64_t now, const struct tw_flow_even
         event->ack.through == 0 || event->ack.through > flow->known) {
         return;
     }
-    flow->rejected++;
+    // A repeated one is told to the journal as well, which knows whether it needs it.
+    if (event->ack.through > flow->refused_to) {
+        flow->refused_to = event->ack.through;
+        flow->rejected++;
+    }
     tw_flow_add(out, TW_FLOW_REJECT_ROW)->from = event->ack.through;
 }
 

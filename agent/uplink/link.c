@@ -121,7 +121,7 @@ static void on_puback(void *ctx, int mid, int reason)
     link->refused = link->refused || reason >= 0x80;
     if (tw_shelf_closed(&link->shelf, mid, &open)) {
         tw_link_step(link, &(struct tw_flow_event){.kind = TW_FLOW_PUBACK,
-                                                   .puback = {open.sequence, open.pass, reason}});
+                                                   .puback = {open.sequence, open.pass, .reason = reason}});
     } else if (reason >= 0x80) {
         tw_link_say(
             link, "the broker refuses this terminal's state and questions; check the certificate's name and "
@@ -132,11 +132,14 @@ static void on_puback(void *ctx, int mid, int reason)
 static void on_word(struct tw_link *link, struct tw_slice payload, bool is_ack)
 {
     struct tw_word word;
-    if (tw_word_read(payload, is_ack, &word)) {
+    // Nothing counts after what ends the connection: a reject that the journal had no room for may be before
+    // it.
+    if (!link->doomed && tw_word_read(payload, is_ack, &word)) {
         const uint8_t *head = word.has_head ? word.head : NULL;
+        const uint64_t *session = word.has_session ? &word.session : NULL;
         link->reason = word.reason;
         tw_link_step(link, &(struct tw_flow_event){.kind = is_ack ? TW_FLOW_ACK : TW_FLOW_REJECT,
-                                                   .ack = {word.epoch, word.number, head}});
+                                                   .ack = {word.epoch, word.number, head, session}});
         link->reason = NULL;
         tw_word_free(&word);
     }
@@ -173,8 +176,9 @@ void tw_link_step(struct tw_link *link, const struct tw_flow_event *event)
         struct tw_own_answer first = link->answers[0];
         link->answer_count--;
         memmove(&link->answers[0], &link->answers[1], link->answer_count * sizeof first);
-        step(link, &(struct tw_flow_event){.kind = TW_FLOW_PUBACK,
-                                           .puback = {first.sequence, first.pass, first.reason}});
+        step(link, &(struct tw_flow_event){
+                       .kind = TW_FLOW_PUBACK,
+                       .puback = {first.sequence, first.pass, first.reason, .dead = first.reason == 0}});
     }
 }
 

@@ -45,9 +45,11 @@ void tw_link_publish_text(struct tw_link *link, const char *topic, const char *t
 static void act_publish_state(struct tw_link *link)
 {
     struct tw_journal_stats stats;
+    struct tw_flow_view view;
     char text[TW_WORD_STATE_BYTES];
+    tw_flow_view(link->flow, &view);
     tw_journal_stats(link->options.journal, &stats);
-    tw_word_state(&stats, text);
+    tw_word_state(&stats, view.session, text);
     tw_link_publish_text(link, "state", text, true);
 }
 
@@ -129,23 +131,31 @@ static void act_reject(struct tw_link *link, uint64_t sequence)
     struct tw_flow_view view;
     tw_flow_view(link->flow, &view);
     if (tw_journal_reject(link->options.journal, view.epoch, sequence, link->reason) != TW_OK) {
-        tw_link_say(
-            link,
-            "the journal did not take a reject of the centre; it stays queued until the centre repeats it");
+        tw_link_say(link,
+                    "the journal did not take a reject of the centre, which repeats it on a new connection");
+        link->doomed = true; // and an ack of this one must not remove the row before
+    }
+}
+
+static void explain_refusal(int code, char *out, size_t size)
+{
+    const struct tw_reason *reason = tw_reason_find(code);
+    if (code == 0) {
+        (void)snprintf(out, size, "the centre waits for it, and it is a dead letter");
+    } else {
+        (void)snprintf(out, size, "the broker refused it with reason code 0x%02x%s%s", (unsigned)code,
+                       reason->says != NULL ? ": " : "", reason->says != NULL ? reason->says : "");
     }
 }
 
 static void act_refuse(struct tw_link *link, const struct tw_flow_action *action)
 {
-    const struct tw_reason *reason = tw_reason_find(action->reason);
     struct tw_flow_view view;
     char text[160];
     tw_flow_view(link->flow, &view);
-    (void)snprintf(text, sizeof text, "the broker refused it with reason code 0x%02x%s%s",
-                   (unsigned)action->reason, reason->says != NULL ? ": " : "",
-                   reason->says != NULL ? reason->says : "");
+    explain_refusal(action->reason, text, sizeof text);
     if (tw_journal_refuse(link->options.journal, view.epoch, action->from, text) != TW_OK) {
-        tw_link_say(link, "the journal did not take out an event that the broker refuses; it is tried again");
+        tw_link_say(link, "the journal did not take out an event that cannot be sent; it is tried again");
     }
 }
 

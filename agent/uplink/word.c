@@ -30,6 +30,7 @@ bool tw_word_hash(const char *hex, uint8_t out[32])
 bool tw_word_read(struct tw_slice payload, bool is_ack, struct tw_word *out)
 {
     long long number = -1;
+    int64_t session = 0;
     *out = (struct tw_word){.reason = ""};
     if (tw_json_parse(payload, &out->value, NULL) != TW_OK) {
         return false;
@@ -43,6 +44,8 @@ bool tw_word_read(struct tw_slice payload, bool is_ack, struct tw_word *out)
     }
     out->number = (uint64_t)number;
     out->has_head = is_ack && tw_word_hash(tw_json_text(tw_json_get(out->value, "head")), out->head);
+    out->has_session = is_ack && tw_json_int(tw_json_get(out->value, "session"), &session) == TW_OK;
+    out->session = session > 0 ? (uint64_t)session : 0;
     return true;
 }
 
@@ -52,12 +55,12 @@ void tw_word_free(struct tw_word *word)
     word->value = NULL;
 }
 
-void tw_word_state(const struct tw_journal_stats *stats, char out[TW_WORD_STATE_BYTES])
+void tw_word_state(const struct tw_journal_stats *stats, uint64_t session, char out[TW_WORD_STATE_BYTES])
 {
     char head[65];
     tw_seal_hex(stats->head, sizeof stats->head, head);
     (void)snprintf(out, TW_WORD_STATE_BYTES,
                    "{\"online\":true,\"epoch\":\"%s\",\"next_sequence\":%" PRIu64 ",\"through\":%" PRIu64
-                   ",\"head\":\"%s\",\"version\":\"%s\"}",
-                   stats->epoch, stats->next_sequence, stats->through, head, TW_VERSION);
+                   ",\"head\":\"%s\",\"session\":%" PRIu64 ",\"version\":\"%s\"}",
+                   stats->epoch, stats->next_sequence, stats->through, head, session, TW_VERSION);
 }

@@ -51,12 +51,13 @@ void flow_rig_rows(struct flow_rig *rig, uint64_t first, size_t count)
 
 void flow_rig_ack(struct flow_rig *rig, const char *epoch, uint64_t through)
 {
-    flow_rig_step(rig, (struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {epoch, through, NULL}});
+    flow_rig_step(rig, (struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {epoch, through, .head = NULL}});
 }
 
 void flow_rig_puback(struct flow_rig *rig, uint64_t sequence, unsigned pass, int reason)
 {
-    flow_rig_step(rig, (struct tw_flow_event){.kind = TW_FLOW_PUBACK, .puback = {sequence, pass, reason}});
+    flow_rig_step(
+        rig, (struct tw_flow_event){.kind = TW_FLOW_PUBACK, .puback = {sequence, pass, .reason = reason}});
 }
 
 void flow_rig_assert_publish(const struct flow_rig *rig, uint64_t from, uint64_t through)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""An event that the centre rejects: kept on the terminal, shown to who asks, sent again when told to; and a centre
-that wants everything again. All through the command line."""
+"""An event that the centre rejects: kept on the terminal, shown to who asks, sent again when told to; a centre that
+rejected it and lost its database; and one that wants everything again. All through the command line."""
 
 import json
 import subprocess
@@ -59,6 +59,25 @@ class DeadLetters(support.StageTest):
             wait_until("the sale at the centre", lambda: len(stage.centre.sales()) == 1, 30, [stage.agent, stage.central])
             self.assertEqual(stage.centre.sales()[0]["data"]["receipt_number"], "R-1")
             self.assertNotEqual(stage.centre.sales()[0]["id"], letters[0]["id"])
+
+    def test_p4_a_centre_without_a_past_waits_for_no_dead_letter(self):
+        with on_stage(but=("central",)) as stage:
+            for number in (1, 2, 3):
+                stage.till.print(receipt(f"R-{number}"))
+            stage.till.hang_up()
+            wait_until("the sales", lambda: self.queue(stage)["next_sequence"] == 4 and
+                       stage.metric("events_published_total") >= 1, 20, [stage.agent])
+            epoch = self.queue(stage)["epoch"]
+            self.say(stage, "reject", epoch=epoch, sequence=2, reason="no such article")
+            wait_until("the dead letter", lambda: stage.metric("dead_letters") == 1, 20, [stage.agent])
+            stage.central.start()  # which knows nothing of that, and takes 1, then waits for 2
+            wait_until("the queue to be empty", lambda: self.queue(stage)["events"] == 0, 60, [stage.agent, stage.central])
+            self.assertNotEqual(self.queue(stage)["epoch"], epoch)
+            self.assertEqual(sorted(sale["data"]["receipt_number"] for sale in stage.centre.sales()), ["R-1", "R-3"])
+            letters = json.loads(self.asked(stage, 1, "queue", "show", "--json"))["letters"]
+            self.assertEqual([(letter["sequence"], letter["epoch"]) for letter in letters], [(2, epoch)])
+            self.asked(stage, 0, "queue", "retry", str(letters[0]["number"]))
+            wait_until("the sale at the centre", lambda: len(stage.centre.sales()) == 3, 30, [stage.agent, stage.central])
 
     def test_p3_everything_sent_again_is_taken_once(self):
         with on_stage() as stage:

@@ -210,7 +210,9 @@ static void test_p3_an_id_is_applied_once(void **state)
     assert_int_equal(tw_centre_store_open(rig->database, &rig->store, &err), TW_OK);
     assert_int_equal(tw_centre_store_epoch(rig->store, SOURCE, EPOCH, false, &epoch), TW_OK);
     assert_int_equal(epoch->through, 3);
-    assert_int_equal(tw_centre_store_rejects(rig->store, epoch, count_rejects, &rejects), TW_OK);
+    assert_int_equal(tw_centre_store_rejects(rig->store, epoch, 1, count_rejects, &rejects), TW_OK);
+    assert_int_equal(rejects, 1);
+    assert_int_equal(tw_centre_store_rejects(rig->store, epoch, 2, count_rejects, &rejects), TW_OK);
     assert_int_equal(rejects, 1);
     assert_int_equal(tw_centre_store_epoch(rig->store, "/acme/0042/08", EPOCH, false, &epoch),
                      TW_ERR_NOT_FOUND);

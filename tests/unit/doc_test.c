@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <jansson.h>
 
+#include "tests/fakes/doc_twin.h"
 #include "tillwire/json.h"
 #include "tools/central/doc.h"
 
@@ -31,70 +31,6 @@ static int doc_end(void **state)
 
 // ---- the same as the agent's library
 
-static bool same(const struct tw_doc_node *node, json_t *value);
-
-static bool same_members(const struct tw_doc_node *node, json_t *value)
-{
-    const struct tw_doc_node *member = node + 1;
-    const char *key;
-    json_t *other;
-    bool good = node->size == json_object_size(value);
-    json_object_foreach(value, key, other) // in the order in which they stand
-    {
-        good = good && strcmp(member->key.text, key) == 0 && tw_doc_get(node, key) == member &&
-               same(member, other);
-        member += member->span;
-    }
-    return good && member == node + node->span;
-}
-
-static bool same_elements(const struct tw_doc_node *node, json_t *value)
-{
-    const struct tw_doc_node *element = node + 1;
-    size_t index;
-    json_t *other;
-    bool good = node->size == json_array_size(value);
-    json_array_foreach(value, index, other)
-    {
-        good = good && element->key.text == NULL && same(element, other);
-        element += element->span;
-    }
-    return good && element == node + node->span;
-}
-
-static bool same_text(const struct tw_doc_node *node, const json_t *value)
-{
-    uint32_t chars = 0;
-    for (size_t i = 0; i < node->size; i++) {
-        chars += ((unsigned char)node->text[i] & 0xC0) != 0x80;
-    }
-    return node->size == json_string_length(value) && chars == node->chars &&
-           memcmp(node->text, json_string_value(value), node->size + 1) == 0;
-}
-
-static bool same(const struct tw_doc_node *node, json_t *value)
-{
-    double real = json_real_value(value);
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        return node->kind == TW_DOC_OBJECT && same_members(node, value);
-    case JSON_ARRAY:
-        return node->kind == TW_DOC_ARRAY && same_elements(node, value);
-    case JSON_STRING:
-        return node->kind == TW_DOC_TEXT && same_text(node, value);
-    case JSON_INTEGER:
-        return node->kind == TW_DOC_INTEGER && node->integer == json_integer_value(value);
-    case JSON_REAL:
-        return node->kind == TW_DOC_REAL && !(node->real < real) && !(node->real > real);
-    case JSON_TRUE:
-        return node->kind == TW_DOC_TRUE;
-    case JSON_FALSE:
-        return node->kind == TW_DOC_FALSE;
-    default:
-        return node->kind == TW_DOC_NULL;
-    }
-}
-
 // Whether both took it. The bytes lie in memory of exactly their length, so that sanitizers see a read
 // beyond.
 static bool agree(struct tw_doc *doc, const void *bytes, size_t len)
@@ -109,7 +45,7 @@ static bool agree(struct tw_doc *doc, const void *bytes, size_t len)
     }
     int rc = tw_doc_read(doc, tw_slice_make(exact, len), &root, &err);
     int other = tw_json_parse(tw_slice_make(exact, len), &value, NULL);
-    if (rc != other || (rc == TW_OK ? !same(root, value) : err.text[0] == '\0')) {
+    if (rc != other || (rc == TW_OK ? !doc_twin_same(root, value) : err.text[0] == '\0')) {
         fail_msg("%d instead of %d (%s) for: %.*s", rc, other, err.text, (int)len, (const char *)bytes);
     }
     tw_json_free(value);

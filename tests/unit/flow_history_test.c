@@ -255,14 +255,15 @@ static void model_wire(struct model *model)
         model_deliver(model, &packet);
         break;
     case PUBACK:
-        model_step(model, (struct tw_flow_event){.kind = TW_FLOW_PUBACK,
-                                                 .puback = {packet.sequence, packet.pass, packet.reason}});
+        model_step(model,
+                   (struct tw_flow_event){.kind = TW_FLOW_PUBACK,
+                                          .puback = {packet.sequence, packet.pass, .reason = packet.reason}});
         break;
     case ACK:
         model_step(model,
                    (struct tw_flow_event){.kind = TW_FLOW_ACK,
                                           .ack = {packet.epoch < EPOCHS ? model->epochs[packet.epoch] : OTHER,
-                                                  packet.sequence, NULL}});
+                                                  packet.sequence, .head = NULL}});
         break;
     }
 }

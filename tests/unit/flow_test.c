@@ -203,11 +203,11 @@ static void test_another_epoch_is_ignored(void **state)
     flow_rig_rows(&rig, 1, 9);
     flow_rig_ack(&rig, OTHER, 9);
     assert_int_equal(rig.out.count, 0);
-    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {OTHER, 3, NULL}});
+    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {OTHER, 3, .head = NULL}});
     assert_int_equal(rig.out.count, 0);
-    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {EPOCH, 3, NULL}});
+    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {EPOCH, 3, .head = NULL}});
     assert_int_equal(flow_rig_find(&rig, TW_FLOW_REJECT_ROW)->from, 3);
-    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {EPOCH, 33, NULL}});
+    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {EPOCH, 33, .head = NULL}});
     assert_int_equal(rig.out.count, 0);
     tw_flow_free(rig.flow);
 }
@@ -250,7 +250,7 @@ static void test_silence_of_the_centre_is_answered_with_the_state(void **state)
     flow_rig_tick(&rig, TW_FLOW_PATIENCE_MS);
     assert_non_null(flow_rig_find(&rig, TW_FLOW_PUBLISH_STATE));
     assert_int_equal(flow_rig_find(&rig, TW_FLOW_READ)->from, 6);
-    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {EPOCH, 7, head}});
+    flow_rig_step(&rig, (struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {EPOCH, 7, .head = head}});
     assert_memory_equal(flow_rig_find(&rig, TW_FLOW_ACKNOWLEDGE)->head, head, sizeof head);
     tw_flow_free(rig.flow);
 }

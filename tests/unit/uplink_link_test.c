@@ -94,6 +94,12 @@ void tw_mqtt_close(struct tw_mqtt *mqtt, int wait_ms)
 
 // ---- a journal that does nothing ----
 
+struct tw_journal {
+    int says;              // to a reject
+    unsigned acknowledged; // how often
+    uint64_t refused;      // the last one
+};
+
 void tw_rows_free(struct tw_rows *rows)
 {
     if (rows != NULL) {
@@ -131,27 +137,29 @@ int tw_journal_acknowledge(struct tw_journal *journal, const char *epoch, uint64
 int tw_journal_acknowledge_hash(struct tw_journal *journal, const char *epoch, uint64_t through,
                                 const uint8_t head[32], void (*done)(void *ctx), void *ctx)
 {
-    (void)journal;
     (void)epoch;
     (void)through;
     (void)head;
     (void)done;
     (void)ctx;
+    journal->acknowledged++;
     return TW_OK;
 }
 
 int tw_journal_reject(struct tw_journal *journal, const char *epoch, uint64_t sequence, const char *reason)
 {
-    (void)journal;
     (void)epoch;
     (void)sequence;
     (void)reason;
-    return TW_OK;
+    return journal->says;
 }
 
 int tw_journal_refuse(struct tw_journal *journal, const char *epoch, uint64_t sequence, const char *reason)
 {
-    return tw_journal_reject(journal, epoch, sequence, reason);
+    assert_string_equal(epoch, EPOCH);
+    assert_non_null(strstr(reason, "the centre waits"));
+    journal->refused = sequence;
+    return TW_OK;
 }
 
 int tw_journal_resync(struct tw_journal *journal, uint64_t from, enum tw_resync *out)
@@ -166,15 +174,16 @@ int tw_journal_resync(struct tw_journal *journal, uint64_t from, enum tw_resync 
 
 struct rig {
     struct tw_clock clock;
+    int64_t now;
     struct tw_mqtt mqtt;
+    struct tw_journal journal;
     struct tw_link link;
     uint64_t sequences[ROWS + 1]; // what the rows hold: their own
 };
 
 static int64_t stand_still(const struct tw_clock *clock)
 {
-    (void)clock;
-    return 1000;
+    return ((const struct rig *)clock)->now; // the clock is the rig's first
 }
 
 static int64_t battery_is_empty(const struct tw_clock *clock)
@@ -189,18 +198,20 @@ static enum tw_clock_trust nobody_vouches(const struct tw_clock *clock)
     return TW_CLOCK_SUSPECT;
 }
 
-static int begin(void **state)
+static int begin_in(void **state, enum tw_ack_mode mode)
 {
     struct rig *rig = calloc(1, sizeof *rig);
     const struct tw_flow_journal journal = {EPOCH, 0, ROWS + 1};
     struct tw_flow_actions out;
     assert_non_null(rig);
+    rig->now = 1000;
     rig->clock.monotonic_ms = stand_still;
     rig->clock.wall_ms = battery_is_empty;
     rig->clock.trust = nobody_vouches;
     rig->link.options.clock = &rig->clock;
     rig->link.mqtt = &rig->mqtt;
-    rig->link.flow = tw_flow_new(TW_ACK_BROKER, 1, &journal);
+    rig->link.flow = tw_flow_new(mode, 1, &journal);
+    rig->link.options.journal = &rig->journal;
     assert_int_equal(tw_inbox_new(&rig->link.inbox), TW_OK);
     for (uint64_t sequence = 0; sequence <= ROWS; sequence++) {
         rig->sequences[sequence] = sequence;
@@ -211,6 +222,16 @@ static int begin(void **state)
         &(struct tw_flow_event){.kind = TW_FLOW_CONNECTED, .receive_maximum = MAX, .journal = journal}, &out);
     *state = rig;
     return 0;
+}
+
+static int begin(void **state)
+{
+    return begin_in(state, TW_ACK_BROKER);
+}
+
+static int begin_central(void **state)
+{
+    return begin_in(state, TW_ACK_CENTRAL);
 }
 
 static int end(void **state)
@@ -308,13 +329,59 @@ static void test_p12_the_attempt_by_the_clock_leaves_the_journal_out(void **stat
     assert_int_equal(tw_link_believed_ms(&rig->link), TW_RELEASE_WALL_MS);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+static void say_ack(struct rig *rig, unsigned through, uint64_t session)
+{
+    char text[256];
+    (void)snprintf(text, sizeof text, "{\"epoch\":\"" EPOCH "\",\"through\":%u,\"session\":%lu}", through,
+                   (unsigned long)session);
+    tw_link_hooks.on_message(&rig->link, "ack", tw_slice_of(text));
+}
+
+// P7: the wire's words come to the flow with their session, and a reject that the journal has no room for
+// ends the connection: no acknowledgement that follows on it may remove the row.
+static void test_p7_a_reject_the_journal_does_not_take_comes_again(void **state)
+{
+    struct rig *rig = *state;
+    say_ack(rig, 3, view_of(rig).session + 1);
+    assert_int_equal(rig->journal.acknowledged, 0);
+    say_ack(rig, 3, 0);
+    assert_int_equal(rig->journal.acknowledged, 0);
+    say_ack(rig, 3, view_of(rig).session);
+    assert_int_equal(rig->journal.acknowledged, 1);
+    rig->journal.says = TW_ERR_FULL;
+    tw_link_hooks.on_message(&rig->link, "reject",
+                             tw_slice_of("{\"epoch\":\"" EPOCH "\",\"sequence\":7,\"reason\":\"no\"}"));
+    assert_true(rig->link.doomed);
+    assert_non_null(strstr(rig->link.why, "new connection"));
+    tw_link_step(&rig->link,
+                 &(struct tw_flow_event){.kind = TW_FLOW_JOURNAL, .journal = {EPOCH, 3, ROWS + 1}});
+    say_ack(rig, 7, view_of(rig).session); // heard before the connection is closed
+    assert_int_equal(rig->journal.acknowledged, 1);
+}
+
+// A dead letter that the centre waits for: the journal is told that it cannot be sent, and not that the
+// broker refused it.
+static void test_p4_a_dead_letter_the_centre_waits_for_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    give_rows(rig, 1, 16); // 1 is dead
+    tw_link_step(&rig->link,
+                 &(struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {.epoch = EPOCH, .through = 0}});
+    rig->now += TW_FLOW_PATIENCE_MS;
+    tw_link_step(&rig->link, &(struct tw_flow_event){.kind = TW_FLOW_TICK});
+    assert_int_equal(rig->journal.refused, 1);
+}
+
+#define CENTRAL(name) cmocka_unit_test_setup_teardown(name, begin_central, end)
+#define TEST(name)    cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_p2_each_row_is_sent_once_and_in_order_around_dead_letters),
         TEST(test_p2_a_row_that_was_not_read_never_counts_as_taken),
+        CENTRAL(test_p7_a_reject_the_journal_does_not_take_comes_again),
+        CENTRAL(test_p4_a_dead_letter_the_centre_waits_for_is_refused),
         TEST(test_p12_the_attempt_by_the_clock_leaves_the_journal_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

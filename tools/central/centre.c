@@ -8,6 +8,7 @@
 #include "agent/uplink/word.h"
 #include "tillwire/event.h"
 #include "tillwire/json.h"
+#include "tools/central/answer.h"
 #include "tools/central/hash.h"
 #include "tools/central/intake.h"
 #include "tools/central/roster.h"
@@ -20,67 +21,14 @@
 
 struct tw_centre {
     struct tw_centre_parts parts;
-    struct tw_mqtt *mqtt;
+    struct tw_answers *answers;
     bool ready, refused;
     unsigned heard;     // messages since the last commit
     int failed;         // the store did; nothing is answered any more
     struct tw_doc *doc; // the event that is looked at
     struct tw_hash *hash;
     struct tw_buf output; // printed after the commit
-    struct reject {
-        struct reject *next;
-        char source[100], epoch[37];
-        uint64_t sequence;
-        char reason[513];
-    } * rejects, **last_reject; // published after the commit
 };
-
-// ---- answers ----
-
-static void publish(struct tw_centre *centre, const char *topic, struct tw_slice payload)
-{
-    int mid;
-    if (centre->mqtt != NULL) { // what does not go out is repeated when the terminal says that it is online
-        (void)!tw_mqtt_publish(centre->mqtt, &(struct tw_mqtt_message){.topic = topic, .payload = payload},
-                               &mid);
-    }
-}
-
-// `source` begins with a slash, as the topic needs it.
-static void publish_below(struct tw_centre *centre, const char *source, const char *rest, const char *text)
-{
-    char topic[160];
-    (void)snprintf(topic, sizeof topic, "tillwire/v1%s/%s", source, rest);
-    publish(centre, topic, tw_slice_of(text));
-}
-
-// `head` (NULL: none) tells the terminal that the same events are meant.
-static void publish_ack(struct tw_centre *centre, const char *source, const char *epoch, uint64_t through,
-                        const uint8_t *head)
-{
-    char text[192];
-    char hex[65];
-    int len = snprintf(text, sizeof text, "{\"epoch\":\"%s\",\"through\":%" PRIu64, epoch, through);
-    if (head != NULL && through > 0) {
-        tw_seal_hex(head, 32, hex);
-        len += snprintf(text + len, sizeof text - (size_t)len, ",\"head\":\"%s\"", hex);
-    }
-    (void)snprintf(text + len, sizeof text - (size_t)len, "}");
-    publish_below(centre, source, "ack", text);
-}
-
-static void publish_reject(struct tw_centre *centre, const char *source, const char *epoch, uint64_t sequence,
-                           const char *reason)
-{
-    struct tw_buf text = {0};
-    tw_buf_printf(&text, "{\"epoch\":\"%s\",\"sequence\":%" PRIu64 ",\"reason\":", epoch, sequence);
-    tw_json_dump_text(tw_slice_of(reason), &text);
-    tw_buf_add_text(&text, "}");
-    if (tw_buf_status(&text) == TW_OK) {
-        publish_below(centre, source, "reject", (const char *)text.ptr);
-    }
-    tw_buf_free(&text);
-}
 
 static void note_failure(struct tw_centre *centre, int rc)
 {
@@ -89,37 +37,24 @@ static void note_failure(struct tw_centre *centre, int rc)
 
 // ---- events ----
 
-static void queue_reject(struct tw_centre *centre, const char *source, const struct tw_judgement *event)
+// The chain of the epoch: each event names the hash of the payload before it (include/contract/names.md). One
+// that does not is of another past than what is here: the terminal's disk was set back, or a part of it was
+// lost. Whatever followed would be counted over what is missing between. So it is not taken: the
+// acknowledgement says by its hash what is here, and the terminal begins a new epoch, with all it has.
+static bool follows(const struct tw_epoch *epoch, const struct tw_judgement *event)
 {
-    struct reject *reject = calloc(1, sizeof *reject);
-    if (reject == NULL) {
-        note_failure(centre, TW_ERR_NOMEM);
-        return;
-    }
-    (void)snprintf(reject->source, sizeof reject->source, "%s", source);
-    (void)snprintf(reject->epoch, sizeof reject->epoch, "%s", event->epoch);
-    (void)snprintf(reject->reason, sizeof reject->reason, "%s", event->reason);
-    reject->sequence = event->sequence;
-    *centre->last_reject = reject;
-    centre->last_reject = &reject->next;
-    (void)fprintf(stderr, "tillwire-central: rejected %s epoch %s sequence %" PRIu64 ": %s\n", source,
-                  event->epoch, event->sequence, event->reason);
+    uint8_t before[32];
+    // One that names no hash cannot be told, and is against the contract: it is rejected in its place.
+    return !tw_word_hash(event->prevhash, before) || memcmp(before, epoch->head, sizeof before) == 0;
 }
 
-// The chain of the epoch: each event names the hash of the payload before it (include/contract/names.md).
-static void follow_chain(struct tw_centre *centre, struct tw_epoch *epoch, const struct tw_judgement *event,
-                         struct tw_slice payload)
+static void leave_out(struct tw_epoch *epoch, const struct tw_judgement *event)
 {
-    char head[65];
-    tw_seal_hex(epoch->head, sizeof epoch->head, head);
-    if (event->prevhash == NULL || strcmp(event->prevhash, head) != 0) {
-        epoch->broken++;
-        (void)fprintf(stderr,
-                      "tillwire-central: ALARM: the hash chain of %s epoch %s is broken at sequence %" PRIu64
-                      "; the event is stored\n",
-                      epoch->source, epoch->epoch, event->sequence);
-    }
-    tw_hash_sha256(centre->hash, payload, epoch->head);
+    epoch->broken++;
+    (void)fprintf(stderr,
+                  "tillwire-central: ALARM: the hash chain of %s epoch %s is broken at sequence %" PRIu64
+                  "; nothing is taken until the terminal begins a new epoch\n",
+                  epoch->source, epoch->epoch, event->sequence);
 }
 
 static void show(struct tw_centre *centre, const struct tw_topic *topic, const struct tw_judgement *event,
@@ -155,12 +90,13 @@ static void settle(struct tw_centre *centre, const struct tw_topic *topic, struc
         .reason = bad ? event->reason : NULL,
         .payload = payload,
     };
-    follow_chain(centre, epoch, event, payload);
+    tw_hash_sha256(centre->hash, payload, epoch->head);
     int rc = tw_centre_store_settle(centre->parts.store, epoch, &settling);
+    if (rc == TW_OK && bad) {
+        rc = tw_answers_keep_reject(centre->answers, epoch, event);
+    }
     if (rc != TW_OK) {
         note_failure(centre, rc);
-    } else if (bad) {
-        queue_reject(centre, topic->source, event);
     } else if (settling.status == TW_APPLIED) {
         show(centre, topic, event, payload);
     }
@@ -187,7 +123,11 @@ static void take_placed(struct tw_centre *centre, const struct tw_topic *topic, 
             tw_judge(centre->parts.schemas, centre->doc, topic->source, topic->rest + strlen("evt/"), payload,
                      event);
         }
-        settle(centre, topic, epoch, event, payload);
+        if (follows(epoch, event)) {
+            settle(centre, topic, epoch, event, payload);
+        } else {
+            leave_out(epoch, event);
+        }
     }
 }
 
@@ -215,21 +155,20 @@ static void take_event(struct tw_centre *centre, const struct tw_topic *topic, s
 
 struct to_terminal {
     struct tw_centre *centre;
-    const char *source;
-    const char *epoch;
-    const char *topic; // of pages
+    struct tw_epoch *epoch; // of rejects
+    const char *topic;      // of pages
 };
 
 static void repeat_reject(void *ctx, uint64_t sequence, const char *reason)
 {
     const struct to_terminal *to = ctx;
-    publish_reject(to->centre, to->source, to->epoch, sequence, reason);
+    tw_answers_reject(to->centre->answers, to->epoch, sequence, reason);
 }
 
 static void send_page(void *ctx, struct tw_slice page)
 {
     const struct to_terminal *to = ctx;
-    publish(to->centre, to->topic, page);
+    (void)tw_answers_publish(to->centre->answers, to->topic, page);
 }
 
 static void send_pages(struct tw_centre *centre, const char *topic, const char *store, uint64_t since)
@@ -248,69 +187,91 @@ static void answer_members(struct tw_centre *centre, const struct tw_topic *topi
     send_pages(centre, to, topic->store, since);
 }
 
-// A terminal came online: rejects before the ack that covers them, since the ack removes the row.
-static void welcome(struct tw_centre *centre, const struct tw_topic *topic, const char *epoch_text)
+// What a terminal says of itself while it is online.
+struct said {
+    const char *epoch;
+    int64_t through; // all up to here is gone from it
+    bool has_head;
+    uint8_t head[32]; // of that event
+    int64_t session;  // 0: it names none
+};
+
+static bool read_state(const tw_json *value, struct said *out)
 {
-    struct tw_epoch *epoch = NULL;
-    uint64_t version = 0;
-    struct to_terminal to = {.centre = centre, .source = topic->source, .epoch = epoch_text};
-    int rc = tw_centre_store_epoch(centre->parts.store, topic->source, epoch_text, false, &epoch);
-    if (rc == TW_OK) {
-        rc = tw_centre_store_rejects(centre->parts.store, epoch, repeat_reject, &to);
-        publish_ack(centre, topic->source, epoch->epoch, epoch->through, epoch->head);
-    } else if (rc == TW_ERR_NOT_FOUND) {
-        publish_ack(centre, topic->source, epoch_text, 0, NULL);
-        rc = TW_OK;
+    uint8_t id[16];
+    *out = (struct said){.epoch = tw_json_text(tw_json_get(value, "epoch"))};
+    if (!tw_json_is_true(tw_json_get(value, "online")) || out->epoch == NULL || strlen(out->epoch) != 36 ||
+        tw_uuid_parse(out->epoch, id) != TW_OK) {
+        return false;
     }
-    if (rc == TW_OK) {
-        rc = tw_roster_version(tw_centre_store_db(centre->parts.store), topic->store, &version);
-    }
-    if (rc != TW_OK) {
-        note_failure(centre, rc);
-    } else if (version > 0) {
-        answer_members(centre, topic, version); // an empty change: it says which version holds
-    }
+    (void)!tw_json_int(tw_json_get(value, "through"), &out->through); // an older agent tells neither
+    (void)!tw_json_int(tw_json_get(value, "session"), &out->session);
+    out->has_head = tw_word_hash(tw_json_text(tw_json_get(value, "head")), out->head);
+    out->through = out->through > 0 ? out->through : 0;
+    out->session = out->session > 0 ? out->session : 0;
+    return true;
 }
 
-// A terminal never has less to send than its centre lacks, unless the centre lost what it had: then what
-// the terminal removed is missing for good, and all that is left goes on after it.
-static int skip_lost(struct tw_centre *centre, const struct tw_topic *topic, const char *epoch_text,
-                     const tw_json *state)
+// A terminal never has less to send than its centre lacks, unless the centre lost what it had, or has another
+// event where the terminal has nothing left. What the terminal removed is missing for good then, and all that
+// is left goes on after it.
+static int skip_lost(struct tw_centre *centre, struct tw_epoch *epoch, const struct said *said)
 {
-    struct tw_epoch *epoch = NULL;
-    int64_t through = 0;
-    uint8_t head[32];
-    if (tw_json_int(tw_json_get(state, "through"), &through) != TW_OK || through <= 0 ||
-        !tw_word_hash(tw_json_text(tw_json_get(state, "head")), head)) {
+    uint64_t through = (uint64_t)said->through;
+    bool same = through == epoch->through && memcmp(said->head, epoch->head, sizeof epoch->head) == 0;
+    if (through == 0 || !said->has_head || through < epoch->through || same) {
         return TW_OK;
     }
-    int rc = tw_centre_store_epoch(centre->parts.store, topic->source, epoch_text, true, &epoch);
-    if (rc != TW_OK || epoch->through >= (uint64_t)through) {
-        return rc;
+    if (through == epoch->through) {
+        (void)fprintf(
+            stderr,
+            "tillwire-central: ALARM: %s epoch %s has removed all up to %" PRIu64
+            ", and that was another event than the one in this database; the rest goes on after it\n",
+            epoch->source, epoch->epoch, through);
+    } else {
+        (void)fprintf(stderr,
+                      "tillwire-central: ALARM: %s epoch %s has removed all up to %" PRIu64
+                      ", of which this database has only those up to %" PRIu64
+                      "; the rest is missing for good\n",
+                      epoch->source, epoch->epoch, through, epoch->through);
     }
-    (void)fprintf(stderr,
-                  "tillwire-central: ALARM: %s epoch %s has removed all up to %" PRId64
-                  ", of which this database has only those up to %" PRIu64 "; the rest is missing for good\n",
-                  topic->source, epoch_text, through, epoch->through);
-    return tw_centre_store_skip(centre->parts.store, epoch, (uint64_t)through, head);
+    return tw_centre_store_skip(centre->parts.store, epoch, through, said->head);
+}
+
+// A terminal is online: rejects before the ack that covers them, since the ack removes the row. All of them
+// above what it has removed: it may have heard none.
+static int welcome(struct tw_centre *centre, const struct tw_topic *topic, struct tw_epoch *epoch,
+                   const struct said *said)
+{
+    struct to_terminal to = {.centre = centre, .epoch = epoch};
+    uint64_t version = 0;
+    tw_answers_heard(centre->answers, epoch, (uint64_t)said->session);
+    int rc = tw_centre_store_rejects(centre->parts.store, epoch, (uint64_t)said->through, repeat_reject, &to);
+    if (rc == TW_OK) {
+        tw_answers_ack(centre->answers, epoch);
+        rc = tw_roster_version(tw_centre_store_db(centre->parts.store), topic->store, &version);
+    }
+    if (rc == TW_OK && version > 0) {
+        answer_members(centre, topic, version); // an empty change: it says which version holds
+    }
+    return rc;
 }
 
 static void take_state(struct tw_centre *centre, const struct tw_topic *topic, struct tw_slice payload)
 {
     tw_json *value = NULL;
-    uint8_t id[16];
+    struct said said;
+    struct tw_epoch *epoch = NULL;
     if (tw_json_parse(payload, &value, NULL) != TW_OK) {
         return;
     }
-    const char *epoch = tw_json_text(tw_json_get(value, "epoch"));
-    if (tw_json_is_true(tw_json_get(value, "online")) && epoch != NULL && strlen(epoch) == 36 &&
-        tw_uuid_parse(epoch, id) == TW_OK) {
-        int rc = skip_lost(centre, topic, epoch, value);
+    if (read_state(value, &said)) {
+        int rc = tw_centre_store_epoch(centre->parts.store, topic->source, said.epoch, true, &epoch);
+        rc = rc == TW_OK ? skip_lost(centre, epoch, &said) : rc;
         rc = rc == TW_OK ? tw_centre_commit(centre, NULL) : rc; // what was heard before it comes first
+        rc = rc == TW_OK ? welcome(centre, topic, epoch, &said) : rc;
         if (rc != TW_OK) {
             note_failure(centre, rc);
-        } else {
-            welcome(centre, topic, epoch);
         }
     }
     tw_json_free(value);
@@ -340,7 +301,7 @@ static void on_ready(void *ctx, unsigned receive_maximum)
     (void)snprintf(events, sizeof events, "tillwire/v1/%s/+/+/evt/#", tenant);
     (void)snprintf(questions, sizeof questions, "tillwire/v1/%s/+/+/req/#", tenant);
     (void)snprintf(states, sizeof states, "tillwire/v1/%s/+/+/state", tenant);
-    (void)!tw_mqtt_subscribe(centre->mqtt, topics, 3); // a failure ends the connection
+    (void)!tw_mqtt_subscribe(tw_answers_mqtt(centre->answers), topics, 3); // a failure ends the connection
 }
 
 static void on_subscribed(void *ctx, bool granted)
@@ -389,8 +350,8 @@ int tw_centre_new(const struct tw_centre_parts *parts, struct tw_centre **out)
         return TW_ERR_NOMEM;
     }
     centre->parts = *parts;
-    centre->last_reject = &centre->rejects;
-    int rc = tw_doc_new(&centre->doc);
+    centre->answers = tw_answers_new();
+    int rc = centre->answers != NULL ? tw_doc_new(&centre->doc) : TW_ERR_NOMEM;
     rc = rc == TW_OK ? tw_hash_new(&centre->hash) : rc;
     if (rc != TW_OK) {
         tw_centre_free(centre);
@@ -400,23 +361,10 @@ int tw_centre_new(const struct tw_centre_parts *parts, struct tw_centre **out)
     return TW_OK;
 }
 
-static void drop_rejects(struct tw_centre *centre, bool publish_them)
-{
-    while (centre->rejects != NULL) {
-        struct reject *reject = centre->rejects;
-        centre->rejects = reject->next;
-        if (publish_them) {
-            publish_reject(centre, reject->source, reject->epoch, reject->sequence, reject->reason);
-        }
-        free(reject);
-    }
-    centre->last_reject = &centre->rejects;
-}
-
 void tw_centre_free(struct tw_centre *centre)
 {
     if (centre != NULL) {
-        drop_rejects(centre, false);
+        tw_answers_free(centre->answers);
         tw_buf_free(&centre->output);
         tw_hash_free(centre->hash);
         tw_doc_free(centre->doc);
@@ -426,7 +374,7 @@ void tw_centre_free(struct tw_centre *centre)
 
 void tw_centre_use(struct tw_centre *centre, struct tw_mqtt *mqtt)
 {
-    centre->mqtt = mqtt;
+    tw_answers_use(centre->answers, mqtt);
     centre->ready = centre->refused = false;
 }
 
@@ -438,22 +386,6 @@ bool tw_centre_is_ready(const struct tw_centre *centre)
 bool tw_centre_is_refused(const struct tw_centre *centre)
 {
     return centre->refused;
-}
-
-// Rejects go out before the acks that cover them. Many answers share segments.
-static void answer(struct tw_centre *centre, const struct tw_epoch *dirty)
-{
-    bool many = centre->mqtt != NULL && dirty != NULL && (dirty->other != NULL || centre->rejects != NULL);
-    if (many) {
-        tw_mqtt_cork(centre->mqtt, true);
-    }
-    drop_rejects(centre, true);
-    for (const struct tw_epoch *epoch = dirty; epoch != NULL; epoch = epoch->other) {
-        publish_ack(centre, epoch->source, epoch->epoch, epoch->through, epoch->head);
-    }
-    if (many) {
-        tw_mqtt_cork(centre->mqtt, false);
-    }
 }
 
 bool tw_centre_is_due(const struct tw_centre *centre)
@@ -475,7 +407,7 @@ int tw_centre_commit(struct tw_centre *centre, struct tw_error_text *err)
                        centre->parts.options->database, tw_err_name(rc),
                        tw_db_message(tw_centre_store_db(centre->parts.store)));
     }
-    answer(centre, dirty);
+    tw_answers_committed(centre->answers, dirty);
     if (centre->output.len > 0) {
         (void)fwrite(centre->output.ptr, 1, centre->output.len, stdout);
         (void)fflush(stdout);

@@ -2,7 +2,8 @@
 //
 // One JSON text (RFC 8259), read for being checked: all its values in one array, in the order of the
 // text, so that an event costs no allocation and a member is found by its key's hash. It takes and refuses
-// what tw_json_parse does (tests/unit/doc_test.c holds the two against each other).
+// what tw_json_parse does (tests/unit/doc_test.c holds the two against each other), but for a NUL byte behind
+// a number or a word, which it refuses.
 //
 // Threading: a document belongs to one thread. Memory: it keeps its arrays from one text to the next;
 // nodes and their texts live until the next tw_doc_read. Time: linear, but for sorting the keys of large

@@ -62,6 +62,14 @@ void tw_judge_place(struct tw_slice payload, struct tw_judgement *out)
     }
 }
 
+// Rejecting what cannot be read moves the chain on as well, so it has to follow like any other.
+static void find_prevhash(struct tw_slice payload, struct tw_judgement *out)
+{
+    if (find_member(head_of(payload), "\"prevhash\":\"", sizeof out->scanned - 1, out->scanned)) {
+        out->prevhash = out->scanned;
+    }
+}
+
 // The place as the JSON value has it: the keys may stand in any order.
 static bool place_of_value(const struct tw_doc_node *value, struct tw_judgement *out)
 {
@@ -116,8 +124,10 @@ void tw_judge(const struct tw_schema_set *schemas, struct tw_doc *doc, const cha
     struct tw_error_text err = {""};
     if (payload.len > TW_EVENT_MAX_BYTES) {
         (void)snprintf(out->reason, sizeof out->reason, "it is longer than %d bytes", TW_EVENT_MAX_BYTES);
+        find_prevhash(payload, out);
     } else if (tw_doc_read(doc, payload, &out->value, &err) != TW_OK) {
         (void)snprintf(out->reason, sizeof out->reason, "not JSON: %.480s", err.text);
+        find_prevhash(payload, out);
     } else if (!place_of_value(out->value, out)) {
         (void)snprintf(out->reason, sizeof out->reason, "it names no epoch and sequence");
     } else {

@@ -20,6 +20,7 @@ struct tw_judgement {
     char epoch[37];                          // empty: it does not say where it belongs
     uint64_t sequence;                       // 0: likewise
     const char *id, *type, *time, *prevhash; // NULL: not there
+    char scanned[65];                        // the hash where it stands in what cannot be read
     char reason[513];                        // empty: holds to the contract
 };
 

@@ -103,7 +103,7 @@ static int check_chain(struct report *report, sqlite3_stmt *epoch)
     bool whole = true;
     if (sqlite3_prepare_v2(report->db,
                            "SELECT sequence, sequence, payload, NULL FROM message WHERE epoch = ?1 UNION ALL "
-                           "SELECT first, last, NULL, head FROM missing WHERE epoch = ?1 ORDER BY 1",
+                           "SELECT first, last, NULL, head FROM missing WHERE epoch = ?1 ORDER BY 1, 2",
                            -1, &stmt, NULL) != SQLITE_OK) {
         return TW_ERR_IO;
     }
@@ -135,6 +135,7 @@ static void print_counts(struct report *report)
         {"repeats", counts->repeats, "sent again in a later epoch and ignored"},
         {"gaps", counts->gaps, "missing now (seen or skipped, not settled)"},
         {"ahead", counts->ahead, "came ahead of their turn"},
+        {"broken", counts->broken, "came from another past than what is here, and were not taken"},
         {"rejected", counts->rejected, "rejected"},
         {"unreadable", counts->unreadable, "unreadable"},
         {"epochs", counts->epochs, "epochs"},

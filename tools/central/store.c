@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/central/store.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/journal/outbox.h"
 #include "central_sql.h"
 
 #define BUCKETS         4096 // a power of two
 #define KEEP_UNREADABLE 100
+
+static_assert(TW_STORE_REJECTS >= TW_SEND_AHEAD,
+              "all that a terminal may not have heard of must be among the newest");
 
 struct tw_centre_store {
     struct tw_db *db;
@@ -297,11 +302,13 @@ int tw_centre_store_unreadable(struct tw_centre_store *store, const char *source
     return rc;
 }
 
-int tw_centre_store_rejects(struct tw_centre_store *store, const struct tw_epoch *epoch,
+int tw_centre_store_rejects(struct tw_centre_store *store, const struct tw_epoch *epoch, uint64_t above,
                             void (*each)(void *ctx, uint64_t sequence, const char *reason), void *ctx)
 {
-    struct tw_stmt *stmt = tw_db_sql(store->db, TW_CENTRAL_SQL_REJECT_LAST);
+    struct tw_stmt *stmt = tw_db_sql(store->db, TW_CENTRAL_SQL_REJECT_ABOVE);
     tw_stmt_int(stmt, 1, epoch->id);
+    tw_stmt_int(stmt, 2, (int64_t)above);
+    tw_stmt_int(stmt, 3, TW_STORE_REJECTS);
     int rc = tw_stmt_step(stmt);
     while (rc == 1) {
         char reason[513];

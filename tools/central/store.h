@@ -28,6 +28,8 @@ struct tw_epoch {
     uint64_t through, seen;
     uint8_t head[32];
     uint64_t duplicates, ahead, broken;
+    uint64_t session;       // the terminal's, as it last said; 0: it named none
+    unsigned heard_on;      // on which connection it did (tw_answers_heard); not stored
     bool dirty;             // changed since the last commit
     unsigned fresh;         // events settled since
     struct tw_epoch *next;  // of the same bucket
@@ -57,8 +59,8 @@ struct tw_settling {
 // Settles through+1. A known id turns TW_APPLIED into TW_REPEAT.
 int TW_MUST_CHECK tw_centre_store_settle(struct tw_centre_store *store, struct tw_epoch *epoch,
                                          struct tw_settling *settling);
-// The terminal has nothing left up to `through`, which lies beyond the epoch's: what is between is missing
-// for good. `head` is the hash of event `through`.
+// The terminal has nothing left up to `through`, which is not below the epoch's: what is between is missing
+// for good. `head` is the hash of event `through`, which the next one follows.
 int TW_MUST_CHECK tw_centre_store_skip(struct tw_centre_store *store, struct tw_epoch *epoch,
                                        uint64_t through, const uint8_t head[32]);
 
@@ -72,8 +74,13 @@ int TW_MUST_CHECK tw_centre_store_begin(struct tw_centre_store *store);
 // Commits the group, if one is open. `dirty` is the list of the epochs to acknowledge (by `other`).
 int TW_MUST_CHECK tw_centre_store_commit(struct tw_centre_store *store, struct tw_epoch **dirty);
 
-// Calls `each` for the last 100 rejects of an epoch, in order.
+// Calls `each` for the newest TW_STORE_REJECTS rejects of an epoch with a sequence above `above`, in order.
+// `above` may be days old, and what is far above it acknowledged since. A terminal never has more than
+// TW_SEND_AHEAD (agent/journal/outbox.h) events that it may have sent and that are not acknowledged: those it
+// may not have heard of are among the newest.
+#define TW_STORE_REJECTS 1200
 int TW_MUST_CHECK tw_centre_store_rejects(struct tw_centre_store *store, const struct tw_epoch *epoch,
+                                          uint64_t above,
                                           void (*each)(void *ctx, uint64_t sequence, const char *reason),
                                           void *ctx);
 
