@@ -109,14 +109,30 @@ static void dump_character(uint32_t code, struct tw_buf *out)
     }
 }
 
+// Bytes at the start of `text` that stand for themselves in a JSON string (RFC 8259, section 7).
+static size_t plain_bytes(struct tw_slice text)
+{
+    size_t len = 0;
+    while (len < text.len && text.ptr[len] >= 0x20 && text.ptr[len] < 0x80 && text.ptr[len] != '"' &&
+           text.ptr[len] != '\\') {
+        len++;
+    }
+    return len;
+}
+
 void tw_json_dump_text(struct tw_slice text, struct tw_buf *out)
 {
     tw_buf_add(out, "\"", 1);
     while (text.len > 0) {
-        uint32_t code = TW_UTF8_REPLACEMENT;
-        size_t len = tw_utf8_decode(text, &code);
-        dump_character(code, out);
-        len = len == 0 ? 1 : len;
+        size_t len = plain_bytes(text);
+        if (len > 0) {
+            tw_buf_add(out, text.ptr, len);
+        } else {
+            uint32_t code = TW_UTF8_REPLACEMENT;
+            len = tw_utf8_decode(text, &code);
+            dump_character(code, out);
+            len = len == 0 ? 1 : len;
+        }
         text.ptr += len;
         text.len -= len;
     }

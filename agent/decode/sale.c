@@ -22,7 +22,7 @@ void tw_sale_free(struct tw_sale *sale)
     }
     for (struct block *block = sale->arena; block != NULL;) {
         struct block *next = block->next;
-        explicit_bzero(block->bytes, block->size);
+        explicit_bzero(block->bytes, block->used);
         free(block);
         block = next;
     }
@@ -49,21 +49,27 @@ static struct block *block_with_room(struct tw_sale *sale, size_t need)
     return block;
 }
 
-const char *tw_sale_text(struct tw_sale *sale, struct tw_slice text)
+char *tw_sale_room(struct tw_sale *sale, size_t len)
 {
-    if (text.len > SIZE_MAX / 4) {
+    if (len > SIZE_MAX / 4) {
         return NULL;
     }
-    struct block *block = block_with_room(sale, text.len + 1);
+    struct block *block = block_with_room(sale, len + 1);
     if (block == NULL) {
         return NULL;
     }
-    char *copy = block->bytes + block->used;
-    if (text.len > 0) {
+    char *room = block->bytes + block->used;
+    room[len] = 0;
+    block->used += len + 1;
+    return room;
+}
+
+const char *tw_sale_text(struct tw_sale *sale, struct tw_slice text)
+{
+    char *copy = tw_sale_room(sale, text.len);
+    if (copy != NULL && text.len > 0) {
         memcpy(copy, text.ptr, text.len);
     }
-    copy[text.len] = 0;
-    block->used += text.len + 1;
     return copy;
 }
 

@@ -81,19 +81,16 @@ static int read_text(const struct request *r, const json_t *object, struct place
     if (exact == MUST_BE_EXACT && tw_guard_hits(&r->guard, text)) {
         return refuse(r, &at, TW_ERR_REFUSED, "looks like a payment card number; it must never be sent here");
     }
-    char *copy = malloc(len + 1);
-    if (copy == NULL) {
+    char *kept = tw_sale_room(r->sale, len);
+    if (kept == NULL) {
         return TW_ERR_NOMEM;
     }
-    memcpy(copy, text.ptr, len);
-    copy[len] = 0;
+    memcpy(kept, text.ptr, len);
     if (exact == MAY_BE_MASKED) {
-        (void)tw_guard_mask(&r->guard, copy, len);
+        (void)tw_guard_mask(&r->guard, kept, len);
     }
-    *out = tw_sale_text(r->sale, tw_slice_make(copy, len));
-    explicit_bzero(copy, len);
-    free(copy);
-    return *out != NULL ? TW_OK : TW_ERR_NOMEM;
+    *out = kept;
+    return TW_OK;
 }
 
 // The index of a text among `names`, which end with NULL.
@@ -445,16 +442,11 @@ static int read_body(struct request *r, const json_t *body)
     return rc == TW_OK ? read_card(r, body) : rc;
 }
 
-int tw_sale_from_request(struct tw_slice body, const struct tw_scan_rules *rules, struct tw_sale **out,
-                         struct tw_error_text *err, char *field, size_t field_size)
+int tw_sale_from_json(const tw_json *body, const struct tw_scan_rules *rules, struct tw_sale **out,
+                      struct tw_error_text *err, char *field, size_t field_size)
 {
     if (field != NULL && field_size > 0) {
         field[0] = 0;
-    }
-    tw_json *value = NULL;
-    int rc = tw_json_parse(body, &value, err);
-    if (rc != TW_OK) {
-        return rc;
     }
     struct request request = {.rules = rules,
                               .guard = tw_scan_guard(rules),
@@ -462,8 +454,7 @@ int tw_sale_from_request(struct tw_slice body, const struct tw_scan_rules *rules
                               .err = err,
                               .field = field,
                               .field_size = field_size};
-    rc = request.sale != NULL ? read_body(&request, value) : TW_ERR_NOMEM;
-    tw_json_free(value);
+    int rc = request.sale != NULL ? read_body(&request, body) : TW_ERR_NOMEM;
     if (rc != TW_OK) {
         tw_sale_free(request.sale);
         return rc == TW_ERR_NOMEM ? tw_fail(err, rc, "reading a sale: out of memory") : rc;
@@ -471,4 +462,17 @@ int tw_sale_from_request(struct tw_slice body, const struct tw_scan_rules *rules
     tw_sale_reconcile(request.sale);
     *out = request.sale;
     return TW_OK;
+}
+
+int tw_sale_from_request(struct tw_slice body, const struct tw_scan_rules *rules, struct tw_sale **out,
+                         struct tw_error_text *err, char *field, size_t field_size)
+{
+    tw_json *value = NULL;
+    if (field != NULL && field_size > 0) {
+        field[0] = 0;
+    }
+    int rc = tw_json_parse(body, &value, err);
+    rc = rc == TW_OK ? tw_sale_from_json(value, rules, out, err, field, field_size) : rc;
+    tw_json_free(value);
+    return rc;
 }

@@ -8,6 +8,7 @@
 #include "tillwire/json.h"
 
 #define BLOCK_BYTES 4096
+#define FRAME_BYTES 160 // of an item, beside data and subject
 
 struct item {
     char *text; // one JSON object
@@ -20,11 +21,11 @@ struct tw_feed {
     uint64_t first, next;                    // events [first, next) are held
     size_t bytes;
     unsigned refs; // the desk, every follower, a posted wake
+    unsigned follower_count;
     bool posted;
     struct tw_loop *loop; // NULL once closed
     // The loop thread's:
     struct tw_follower *followers;
-    unsigned follower_count;
     struct tw_timer *beat;
 };
 
@@ -100,6 +101,8 @@ static void write_row(const struct tw_event_row *row, struct tw_buf *out)
     const char *type = tw_event_type_name(row->type);
     tw_uuid_text(row->id, id);
     tw_event_time(row->time_ms, time);
+    (void)tw_buf_reserve(out,
+                         row->data.len + row->subject.len + FRAME_BYTES); // it is kept: no more than needed
     tw_buf_printf(out, "{\"sequence\":%" PRIu64 ",\"id\":\"%s\",\"type\":\"%s\",\"subject\":", row->sequence,
                   id, type != NULL ? type : "unknown");
     tw_json_dump_text(row->subject, out);
@@ -123,8 +126,9 @@ void tw_feed_push(struct tw_feed *feed, const struct tw_event_row *row)
     }
     feed->ring[feed->next++ % TW_DESK_RECENT_EVENTS] = (struct item){(char *)text.ptr, text.len};
     feed->bytes += text.len;
-    // One wake at a time is under way, however many events it finds when it runs.
-    if (!feed->posted && feed->loop != NULL && tw_loop_post(feed->loop, wake, feed) == TW_OK) {
+    // One wake at a time is under way, however many events it finds when it runs; none where nobody waits.
+    if (feed->follower_count > 0 && !feed->posted && feed->loop != NULL &&
+        tw_loop_post(feed->loop, wake, feed) == TW_OK) {
         feed->posted = true;
         feed->refs++;
     }
@@ -226,7 +230,9 @@ static void free_follower(void *ctx)
     if (follower->after != NULL) {
         follower->after->prev = follower->prev;
     }
+    (void)pthread_mutex_lock(&feed->lock);
     feed->follower_count--;
+    (void)pthread_mutex_unlock(&feed->lock);
     tw_buf_free(&follower->out);
     free(follower);
     release(feed);
@@ -241,8 +247,8 @@ static void link_follower(struct tw_feed *feed, struct tw_follower *follower, ui
         tw_timer_start(feed->beat, TW_FEED_BEAT_MS);
     }
     feed->followers = follower;
-    feed->follower_count++;
     (void)pthread_mutex_lock(&feed->lock);
+    feed->follower_count++;
     feed->refs++;
     uint64_t held = feed->next - feed->first;
     follower->next = feed->next - (recent < held ? recent : held);

@@ -139,7 +139,8 @@ static void write_letter(const struct tw_dead_letter *letter, bool data, struct 
     } else {
         tw_buf_add_text(out, "null");
     }
-    tw_buf_printf(out, ",\"id\":\"%s\"", letter->id);
+    tw_buf_printf(out, ",\"id\":\"%s\",\"source\":", letter->id);
+    tw_json_dump_text(tw_slice_of(letter->source), out);
     write_time(out, "time", letter->time_ms);
     write_time(out, "rejected", letter->rejected_ms);
     tw_buf_add_text(out, ",\"reason\":");
@@ -205,13 +206,45 @@ void tw_desk_dead(struct tw_request *request)
 
 // ---- POST /v1/queue/retry ----
 
+// On the journal's thread. Another letter than was asked for: that one has gone meanwhile.
+static int note_source(void *ctx, const struct tw_dead_letter *letter)
+{
+    struct errand *errand = ctx;
+    if (letter->number != errand->number) {
+        return TW_OK;
+    }
+    tw_buf_printf(
+        &errand->body,
+        "it is of %s, which this terminal was before: set tenant, store and terminal back to send it "
+        "again, or leave it; tillwire queue show shows it",
+        letter->source);
+    return TW_OK;
+}
+
 static void retry(void *ctx)
 {
     struct errand *errand = ctx;
     errand->error = tw_journal_retry(errand->journal, errand->number, &errand->count);
     if (errand->error == TW_ERR_NOT_FOUND && errand->number == 0) { // all of none
         errand->error = TW_OK;
+    } else if (errand->error == TW_ERR_MISMATCH && errand->number != 0) {
+        (void)!tw_journal_dead_letters(errand->journal, errand->number - 1, 1, note_source, errand);
     }
+}
+
+// To whoever asked for it: of an earlier source, or all there are.
+static void refuse_retry(struct errand *errand)
+{
+    const char *words = "all there are, are of what this terminal was before; tillwire queue show NUMBER "
+                        "names it: set tenant, store and terminal back to send them again";
+    tw_buf_add(&errand->body, "", 1);
+    if (errand->number != 0 && tw_buf_status(&errand->body) == TW_OK && errand->body.len > 1) {
+        words = (const char *)errand->body.ptr;
+    } else if (errand->number != 0) {
+        words =
+            "it is of what this terminal was before: set tenant, store and terminal back to send it again";
+    }
+    tw_request_problem(errand->request, TW_PROBLEM_OTHER_SOURCE, words, NULL);
 }
 
 static void answer_retry(void *ctx)
@@ -222,6 +255,8 @@ static void answer_retry(void *ctx)
         tw_request_problem(errand->request, TW_PROBLEM_NOT_FOUND,
                            "there is no dead letter of this number; tillwire queue show lists them",
                            "/number");
+    } else if (rc == TW_ERR_MISMATCH) {
+        refuse_retry(errand);
     } else if (rc != TW_OK) {
         tw_request_failed(errand->request, rc);
     } else {

@@ -104,12 +104,11 @@ void tw_desk_sales(struct tw_request *request)
     if (!read_key(request, kept, &key)) {
         return;
     }
-    struct tw_slice body = tw_buf_slice(&request->body);
-    int rc = tw_sale_from_request(body, with->rules, &sale, &why, field, sizeof field);
+    int rc = tw_sale_from_json(request->json, with->rules, &sale, &why, field, sizeof field);
     if (rc != TW_OK) {
         refuse_sale(request, rc, why.text, field);
         return;
     }
     tw_request_keep(request);
-    tw_lane_sale(with->lane, sale, key, body, on_sold, request);
+    tw_lane_sale(with->lane, sale, key, tw_buf_slice(&request->body), on_sold, request);
 }

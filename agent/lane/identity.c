@@ -59,9 +59,9 @@ bool tw_identity_take(struct tw_identity *identity, const struct tw_identity_clu
     return true;
 }
 
-void tw_identity_return(struct tw_identity *identity, struct tw_identity *taken, bool over)
+void tw_identity_return(struct tw_identity *identity, struct tw_identity *taken)
 {
-    if (taken->present && identity != NULL && (over || !identity->present)) {
+    if (taken->present && identity != NULL && !identity->present) {
         *identity = *taken;
     }
     tw_seal_wipe(taken, sizeof *taken);

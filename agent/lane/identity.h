@@ -50,8 +50,8 @@ enum tw_identity_source tw_identity_choose(const struct tw_identity *identity,
 bool tw_identity_take(struct tw_identity *identity, const struct tw_identity_clue *clue,
                       struct tw_identity *taken);
 
-// The sale came to nothing: puts back what it took. Where somebody else was scanned since, only with `over`:
-// for a sale that will be read again. `taken` is wiped. `identity` may be NULL.
-void tw_identity_return(struct tw_identity *identity, struct tw_identity *taken, bool over);
+// The sale came to nothing: puts back what it took, unless somebody else was scanned since. `taken` is wiped.
+// `identity` may be NULL.
+void tw_identity_return(struct tw_identity *identity, struct tw_identity *taken);
 
 #endif

@@ -17,6 +17,7 @@ struct request {
     struct tw_post post; // one answer is on its way at a time
     struct tw_journal_result result;
     char transaction_id[TW_TRANSACTION_ID_MAX];
+    bool dateless;            // the sale said no day: it was given today's
     struct tw_identity taken; // of the sale's customer
     uint64_t lost_scans;      // told of in the batch
     bool scanned;             // by a scanner
@@ -43,12 +44,33 @@ static const char *workstation_of(const struct tw_lane *lane, const char *workst
 
 // ---- answering ----
 
+// A repeat of a request without a day has that of the first time, which is when its id was made (RFC 9562
+// section 5.7), in STORE/WORKSTATION/DAY/NUMBER. An id of a day to come was made after a clock that was ahead
+// and says nothing: ids never step back.
+static void set_first_day(struct request *request)
+{
+    int64_t at_ms = 0;
+    for (size_t i = 0; i < 6; i++) {
+        at_ms = at_ms << 8 | request->result.id[i];
+    }
+    char first[11];
+    tw_lane_day(at_ms, first);
+    char *day = strchr(request->transaction_id, '/');
+    day = day != NULL ? strchr(day + 1, '/') : NULL;
+    if (day != NULL && memcmp(first, day + 1, strlen(first)) < 0) {
+        memcpy(day + 1, first, strlen(first));
+    }
+}
+
 static void answer(void *ctx)
 {
     struct request *request = ctx;
     char id[37];
     tw_uuid_text(request->result.id, id);
     bool good = request->result.error == TW_OK;
+    if (good && request->dateless && request->result.by_request) {
+        set_first_day(request);
+    }
     // A repeated request without receipt number got a new random name that was not used.
     bool known = request->transaction_id[0] != '\0' && (request->result.outcome != TW_OUTCOME_REPEAT ||
                                                         strstr(request->transaction_id, "/~") == NULL);
@@ -59,7 +81,7 @@ static void answer(void *ctx)
         .transaction_id = good && known ? request->transaction_id : NULL,
     };
     if (!good || request->result.outcome != TW_OUTCOME_NEW) {
-        tw_identity_give_back(request->lane, &request->taken, false);
+        tw_identity_give_back(request->lane, &request->taken);
     }
     if (!good) {
         request->lane->lost_scans += request->lost_scans + request->scanned;
@@ -150,13 +172,18 @@ void tw_lane_sale(struct tw_lane *lane, struct tw_sale *sale, const char *idempo
         .workstation = workstation_of(lane, sale->workstation),
         .witness = body,
         .position = position,
+        .read_ms = lane->with.clock->wall_ms(lane->with.clock),
     };
     int rc = tw_sale_event(lane, sale, &origin, batch, request->transaction_id, &request->taken);
+    request->dateless = sale->business_day == NULL && sale->printed_time == NULL;
     tw_sale_free(sale);
     if (rc != TW_OK) {
         tw_batch_free(batch);
         post_answer(request, rc);
         return;
+    }
+    if (request->taken.present) {
+        tw_identity_keep(lane, request->taken.workstation, NULL, batch);
     }
     if (idempotency_key != NULL) {
         uint8_t hash[32];

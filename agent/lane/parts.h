@@ -42,8 +42,13 @@ int TW_MUST_CHECK tw_identity_restore(struct tw_lane *lane, struct tw_error_text
 // Remembers a card; the batch stores it (pseudonym only).
 void tw_identity_set(struct tw_identity *identity, const char *scheme, const char *card,
                      const char *pseudonym, int64_t now_ms, struct tw_batch *batch);
+// The batch stores who stands at the workstation now, else who was taken by the sale that comes next (NULL:
+// none waits), or nobody: its own sale used a scan up. To be called when the batch is submitted, so that the
+// store learns of scans and sales in their order.
+void tw_identity_keep(struct tw_lane *lane, const char *workstation, const struct tw_identity *waiting,
+                      struct tw_batch *batch);
 // tw_identity_return to the slot it came from: a sale was not written as a new one.
-void tw_identity_give_back(struct tw_lane *lane, struct tw_identity *taken, bool over);
+void tw_identity_give_back(struct tw_lane *lane, struct tw_identity *taken);
 
 // ---- sale_event.c ----
 
@@ -55,15 +60,23 @@ struct tw_sale_origin {
     struct tw_slice witness; // what is hashed: receipt text after the payment guard, or the request
     bool copy;               // says of itself that it is a copy
     const char *position;    // unique in place of a receipt number: "BOOT-OFFSET", or a random text
+    int64_t read_ms;         // when it came for the first time, wall clock
+    // Who was taken as its customer then (nobody, without `present`); NULL: this is the first time, and it is
+    // who was scanned last.
+    struct tw_identity *customer;
 };
 
 // Adds the sale event and its coupons to the batch and clears the identity it used, which is handed to
-// `taken`: the journal clears it only with a new sale. The transaction id is written to `transaction_id`
-// (TW_TRANSACTION_ID_MAX). TW_ERR_NOT_FOUND: a copy of something too old to be known; nothing was added.
+// `taken`: where there is one, the batch is to be given to tw_identity_keep as well. The transaction id is
+// written to `transaction_id` (TW_TRANSACTION_ID_MAX). TW_ERR_NOT_FOUND: a copy of something too old to be
+// known; nothing was added.
 #define TW_TRANSACTION_ID_MAX 256
 int TW_MUST_CHECK tw_sale_event(struct tw_lane *lane, struct tw_sale *sale,
                                 const struct tw_sale_origin *origin, struct tw_batch *batch,
                                 char transaction_id[TW_TRANSACTION_ID_MAX], struct tw_identity *taken);
+
+// The day in the terminal's time zone: YYYY-MM-DD.
+void tw_lane_day(int64_t wall_ms, char out[11]);
 
 // Adds an event whose data is built by jansson's pack format (tw_json_pack). Takes `data`.
 void tw_lane_event(struct tw_batch *batch, enum tw_event_type type, const char *subject, tw_json *data);

@@ -39,6 +39,14 @@ static const char *with_offset(const char *printed, char out[40])
     return out;
 }
 
+void tw_lane_day(int64_t wall_ms, char out[11])
+{
+    time_t at = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    (void)localtime_r(&at, &tm);
+    (void)strftime(out, 11, "%Y-%m-%d", &tm);
+}
+
 // The business day: as sent, else of the printed time, else today.
 static void business_day(const struct tw_sale *sale, int64_t now_ms, char out[11])
 {
@@ -47,10 +55,7 @@ static void business_day(const struct tw_sale *sale, int64_t now_ms, char out[11
         (void)snprintf(out, 11, "%.10s", text);
         return;
     }
-    time_t now = (time_t)(now_ms / 1000);
-    struct tm tm;
-    (void)localtime_r(&now, &tm);
-    (void)strftime(out, 11, "%Y-%m-%d", &tm);
+    tw_lane_day(now_ms, out);
 }
 
 // Whole days from `day` to now; 0 when it cannot be told.
@@ -74,10 +79,10 @@ struct customer {
 
 static void find_customer(struct tw_lane *lane, const struct tw_sale *sale,
                           const struct tw_identity *identity, const struct tw_identity_clue *clue,
-                          struct customer *out)
+                          int64_t now_ms, struct customer *out)
 {
     *out = (struct customer){0};
-    switch (tw_identity_choose(identity, clue, lane->with.clock->wall_ms(lane->with.clock))) {
+    switch (tw_identity_choose(identity, clue, now_ms)) {
     case TW_IDENTITY_CARD:
         out->scheme = sale->card_scheme;
         out->known =
@@ -116,24 +121,13 @@ static void add_coupons(const struct tw_sale *sale, const char *transaction_id, 
     }
 }
 
-static int write_data(const struct tw_sale *sale, const struct tw_sale_context *context, struct tw_buf *out)
-{
-    tw_json *json = NULL;
-    int rc = tw_sale_to_json(sale, context, &json);
-    if (rc == TW_OK) {
-        tw_json_dump(json, out);
-        tw_json_free(json);
-        rc = tw_buf_status(out);
-    }
-    return rc;
-}
-
 // The sale, and where its customer is a guess, the sale without.
 static int add_sale(const struct tw_sale *sale, struct tw_sale_context *context, bool guessed,
                     struct tw_batch *batch)
 {
     struct tw_buf data = {0};
-    int rc = write_data(sale, context, &data);
+    tw_sale_write(sale, context, &data);
+    int rc = tw_buf_status(&data);
     if (rc == TW_OK) {
         tw_batch_sale(batch, type_of(sale->kind), context->transaction_id, context->transaction_id,
                       tw_buf_slice(&data));
@@ -142,7 +136,8 @@ static int add_sale(const struct tw_sale *sale, struct tw_sale_context *context,
         context->customer_scheme = NULL;
         context->customer_pseudonym = NULL;
         tw_buf_clear(&data);
-        rc = write_data(sale, context, &data);
+        tw_sale_write(sale, context, &data);
+        rc = tw_buf_status(&data);
     }
     if (rc == TW_OK && guessed) {
         tw_batch_sale_again(batch, tw_buf_slice(&data));
@@ -156,7 +151,7 @@ int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sa
                   struct tw_identity *taken)
 {
     const struct tw_config *config = lane->with.config;
-    int64_t now_ms = lane->with.clock->wall_ms(lane->with.clock);
+    int64_t now_ms = origin->read_ms;
     char day[11];
     business_day(sale, now_ms, day);
     if (origin->copy && (sale->receipt_number == NULL || days_old(day, now_ms) > TW_JOURNAL_KEY_DAYS)) {
@@ -166,12 +161,13 @@ int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sa
                    day, sale->receipt_number != NULL ? "" : "~",
                    sale->receipt_number != NULL ? sale->receipt_number : origin->position);
 
-    struct tw_identity *identity = tw_identity_of(lane, origin->workstation);
+    struct tw_identity *identity =
+        origin->customer != NULL ? origin->customer : tw_identity_of(lane, origin->workstation);
     const struct tw_identity_clue clue = {.card = sale->card != NULL && sale->card_scheme != NULL,
                                           .copy = origin->copy,
                                           .tail = sale->card_tail};
     struct customer customer;
-    find_customer(lane, sale, identity, &clue, &customer);
+    find_customer(lane, sale, identity, &clue, now_ms, &customer);
     uint8_t hash[32];
     char hex[65];
     tw_seal_sha256(origin->witness, hash);
@@ -193,9 +189,7 @@ int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sa
     int rc = add_sale(sale, &context, customer.guessed, batch);
     if (rc == TW_OK) {
         add_coupons(sale, transaction_id, batch);
-        if (tw_identity_take(identity, &clue, taken)) {
-            tw_batch_lane(batch, taken->workstation, (struct tw_slice){NULL, 0});
-        }
+        (void)tw_identity_take(identity, &clue, taken);
     }
     return rc;
 }

@@ -62,12 +62,10 @@ int tw_identity_restore(struct tw_lane *lane, struct tw_error_text *err)
     return TW_OK;
 }
 
-void tw_identity_set(struct tw_identity *identity, const char *scheme, const char *card,
-                     const char *pseudonym, int64_t now_ms, struct tw_batch *batch)
+static void store(const struct tw_identity *identity, struct tw_batch *batch)
 {
-    tw_identity_remember(identity, scheme, pseudonym, card, now_ms);
-    tw_json *stored =
-        tw_json_pack("{s:s, s:s, s:I}", "scheme", scheme, "pseudonym", pseudonym, "at_ms", now_ms);
+    tw_json *stored = tw_json_pack("{s:s, s:s, s:I}", "scheme", identity->scheme, "pseudonym",
+                                   identity->pseudonym, "at_ms", identity->at_ms);
     struct tw_buf text = {0};
     tw_json_dump(stored, &text);
     tw_batch_lane(batch, identity->workstation, tw_buf_slice(&text));
@@ -75,7 +73,27 @@ void tw_identity_set(struct tw_identity *identity, const char *scheme, const cha
     tw_buf_free(&text);
 }
 
-void tw_identity_give_back(struct tw_lane *lane, struct tw_identity *taken, bool over)
+void tw_identity_set(struct tw_identity *identity, const char *scheme, const char *card,
+                     const char *pseudonym, int64_t now_ms, struct tw_batch *batch)
 {
-    tw_identity_return(taken->present ? tw_identity_of(lane, taken->workstation) : NULL, taken, over);
+    tw_identity_remember(identity, scheme, pseudonym, card, now_ms);
+    store(identity, batch);
+}
+
+void tw_identity_keep(struct tw_lane *lane, const char *workstation, const struct tw_identity *waiting,
+                      struct tw_batch *batch)
+{
+    const struct tw_identity *identity = tw_identity_of(lane, workstation);
+    if (identity != NULL && identity->present) {
+        store(identity, batch);
+    } else if (waiting != NULL && waiting->present) {
+        store(waiting, batch);
+    } else {
+        tw_batch_lane(batch, workstation, (struct tw_slice){NULL, 0});
+    }
+}
+
+void tw_identity_give_back(struct tw_lane *lane, struct tw_identity *taken)
+{
+    tw_identity_return(taken->present ? tw_identity_of(lane, taken->workstation) : NULL, taken);
 }

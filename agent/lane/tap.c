@@ -55,12 +55,9 @@ static void on_result(void *ctx, const struct tw_journal_result *result)
 static void submit_first(struct tw_lane_tap *tap)
 {
     struct tw_tap_flight *flight = tap->queue.first;
-    struct tw_batch *batch = flight->batch;
-    flight->batch = NULL;
     flight->tap = tap;
-    tw_batch_tap(batch, tap->queue.name, flight->after.boot, flight->after.offset,
-                 tw_slice_make(&flight->after.state, sizeof flight->after.state));
-    int rc = tw_journal_submit(tap->lane->with.journal, batch, on_result, flight);
+    int rc =
+        tw_journal_submit(tap->lane->with.journal, tw_tap_queue_take_first(&tap->queue), on_result, flight);
     if (rc != TW_OK) {
         flight->result.error = rc;
         landed(flight);

@@ -37,7 +37,16 @@ static void free_first(struct tw_tap_queue *queue)
     free_flight(flight);
 }
 
-// Its paper will be read again, and its customer is still that paper's.
+// Puts it before what will be read after it.
+static void remember(struct tw_tap_queue *queue, struct tw_tap_flight *flight)
+{
+    tw_batch_free(flight->batch);
+    flight->batch = NULL;
+    flight->next = queue->again;
+    queue->again = flight;
+}
+
+// Its paper will be read again, and its customer, or that it had none, is still that paper's.
 static void drop_last(struct tw_tap_queue *queue)
 {
     struct tw_tap_flight **link = &queue->first;
@@ -46,10 +55,36 @@ static void drop_last(struct tw_tap_queue *queue)
         before = *link;
         link = &(*link)->next;
     }
-    tw_identity_give_back(queue->lane, &(*link)->taken, true);
-    free_flight(*link);
+    struct tw_tap_flight *dropped = *link;
     *link = NULL;
     queue->last = before;
+    if (dropped->is_sale) {
+        remember(queue, dropped);
+    } else {
+        free_flight(dropped);
+    }
+}
+
+// What is known of the paper that ends at `place` from an earlier reading, no longer in the queue; or NULL.
+// Papers that should have come before it did not: they are lost, and what was known of them goes.
+static struct tw_tap_flight *recall(struct tw_tap_queue *queue, const struct tw_tap_place *place)
+{
+    struct tw_tap_flight *known = NULL;
+    while (queue->again != NULL && (memcmp(queue->again->after.boot, place->boot, sizeof place->boot) != 0 ||
+                                    queue->again->after.offset <= place->offset)) {
+        if (known != NULL) {
+            free_flight(known);
+        }
+        known = queue->again;
+        queue->again = known->next;
+    }
+    bool is_this = known != NULL && known->after.offset == place->offset &&
+                   memcmp(known->after.boot, place->boot, sizeof place->boot) == 0;
+    if (known != NULL && !is_this) {
+        free_flight(known);
+        known = NULL;
+    }
+    return known;
 }
 
 void tw_tap_queue_drop(struct tw_tap_queue *queue, size_t keep)
@@ -65,6 +100,11 @@ void tw_tap_queue_clear(struct tw_tap_queue *queue)
     while (queue->first != NULL) {
         free_first(queue);
     }
+    while (queue->again != NULL) {
+        struct tw_tap_flight *flight = queue->again;
+        queue->again = flight->next;
+        free_flight(flight);
+    }
 }
 
 void tw_tap_queue_settle_first(struct tw_tap_queue *queue)
@@ -72,7 +112,7 @@ void tw_tap_queue_settle_first(struct tw_tap_queue *queue)
     struct tw_tap_flight *flight = queue->first;
     bool repeat = flight->result.outcome == TW_OUTCOME_REPEAT;
     if (flight->result.outcome != TW_OUTCOME_NEW) { // a new one has used its customer up
-        tw_identity_give_back(queue->lane, &flight->taken, false);
+        tw_identity_give_back(queue->lane, &flight->taken);
     }
     if (flight->counted != NULL) {
         tw_metrics_add(queue->lane->with.metrics, TW_METRIC_RECEIPTS, queue->name,
@@ -110,17 +150,31 @@ int tw_tap_queue_replace_first(struct tw_tap_queue *queue)
     tw_lane_event(flight->batch, TW_EVENT_CAPTURE_UNPARSED, queue->name,
                   unparsed_data(queue, tw_unparsed_name(TW_UNPARSED_TOO_LONG),
                                 "The sale is larger than an event may be.", &flight->summary));
-    if (flight->taken.present) {
-        tw_batch_lane(flight->batch, queue->workstation, (struct tw_slice){NULL, 0});
-    }
     flight->counted = "unparsed";
     return TW_OK;
+}
+
+struct tw_batch *tw_tap_queue_take_first(struct tw_tap_queue *queue)
+{
+    struct tw_tap_flight *flight = queue->first;
+    struct tw_batch *batch = flight->batch;
+    flight->batch = NULL;
+    tw_batch_tap(batch, queue->name, flight->after.boot, flight->after.offset,
+                 tw_slice_make(&flight->after.state, sizeof flight->after.state));
+    if (flight->taken.present) {
+        const struct tw_tap_flight *next = flight->next;
+        while (next != NULL && !next->is_sale) {
+            next = next->next;
+        }
+        tw_identity_keep(queue->lane, queue->workstation, next != NULL ? &next->taken : NULL, batch);
+    }
+    return batch;
 }
 
 // ---- what goes into them ----
 
 static int add_sale(struct tw_tap_queue *queue, struct tw_tap_flight *flight,
-                    const struct tw_reader_fact *fact)
+                    const struct tw_reader_fact *fact, struct tw_tap_flight *known)
 {
     char position[32];
     char boot[9];
@@ -133,10 +187,13 @@ static int add_sale(struct tw_tap_queue *queue, struct tw_tap_flight *flight,
         .witness = fact->text,
         .copy = fact->copy,
         .position = position,
+        .read_ms = flight->read_ms,
+        .customer = known != NULL ? &known->taken : NULL,
     };
     char transaction_id[TW_TRANSACTION_ID_MAX];
     int rc = tw_sale_event(queue->lane, fact->sale, &origin, flight->batch, transaction_id, &flight->taken);
     if (rc == TW_OK) {
+        flight->is_sale = true;
         flight->counted = "sale";
         const char *store = queue->lane->with.config->store;
         tw_drift_check(&queue->drift[0], queue->name, "store", store, fact->sale->store, flight->batch);
@@ -155,14 +212,14 @@ static void add_unparsed(struct tw_tap_queue *queue, struct tw_tap_flight *fligh
 }
 
 static int add_fact(struct tw_tap_queue *queue, struct tw_tap_flight *flight,
-                    const struct tw_reader_fact *fact)
+                    const struct tw_reader_fact *fact, struct tw_tap_flight *known)
 {
     uint8_t hash[32];
     tw_seal_sha256(fact->text, hash);
     tw_seal_hex(hash, sizeof hash, flight->summary.sha256);
     flight->summary.lines = fact->lines;
     flight->summary.bytes = fact->bytes;
-    int rc = fact->sale != NULL ? add_sale(queue, flight, fact) : TW_OK;
+    int rc = fact->sale != NULL ? add_sale(queue, flight, fact, known) : TW_OK;
     if (fact->sale == NULL) {
         add_unparsed(queue, flight, tw_unparsed_name(fact->reason), fact->detail);
     } else if (rc == TW_ERR_NOT_FOUND) {
@@ -197,9 +254,12 @@ int tw_tap_queue_add(struct tw_tap_queue *queue, const struct tw_tap_flow_action
         return TW_ERR_NOMEM;
     }
     int rc = TW_OK;
+    const struct tw_clock *clock = queue->lane->with.clock;
+    struct tw_tap_flight *known = recall(queue, &action->place);
     flight->after = action->place;
+    flight->read_ms = known != NULL ? known->read_ms : clock->wall_ms(clock);
     if (action->kind == TW_TAP_FLOW_QUEUE_FACT) {
-        rc = add_fact(queue, flight, fact);
+        rc = add_fact(queue, flight, fact, known);
     } else if (action->kind == TW_TAP_FLOW_QUEUE_RESTARTED) {
         add_gap(queue, flight, "tap_restarted", tw_json_pack("n"),
                 "The tap started anew with bytes that nobody had taken yet.");
@@ -208,7 +268,13 @@ int tw_tap_queue_add(struct tw_tap_queue *queue, const struct tw_tap_flow_action
     }
     if (rc != TW_OK) {
         free_flight(flight);
+        if (known != NULL) {
+            remember(queue, known);
+        }
         return rc;
+    }
+    if (known != NULL) {
+        free_flight(known);
     }
     enqueue(queue, flight);
     return TW_OK;

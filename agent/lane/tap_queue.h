@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A tap's batches on their way to the journal, oldest first: how the flow's QUEUE, REPLACE, SETTLE and DROP
-// are carried out. Each batch knows the place after which its bytes are accounted for, and whose scan its
-// sale took, so that a batch that is read again finds its customer again.
+// are carried out. Each batch knows the place after which its bytes are accounted for. Of a sale that is
+// dropped and will be read again, who its customer was is kept with that place: whoever was scanned since
+// belongs to later papers, and however many wait, each has its own customer on every reading (P3).
 //
 // Threading: the loop thread. Memory: the queue owns its batches. Time: from the lane's clock.
 // Errors: TW_ERR_NOMEM, and those of tw_sale_event; the queue is unchanged then.
@@ -24,6 +25,8 @@ struct tw_tap_flight {
     struct tw_tap_place after;
     struct tw_tap_summary summary;
     struct tw_identity taken; // by its sale
+    int64_t read_ms;          // when it was read for the first time, wall clock
+    bool is_sale;             // also where it is too large to be told as one
     const char *counted;      // "sale", "unparsed" or NULL
     struct tw_journal_result result;
     struct tw_post post;
@@ -35,7 +38,8 @@ struct tw_tap_queue {
     const char *name;        // of the tap
     const char *workstation; // it stands at
     struct tw_tap_flight *first, *last;
-    struct tw_drift drift[2]; // store, workstation
+    struct tw_tap_flight *again; // dropped sales, in the order of their papers, without batches
+    struct tw_drift drift[2];    // store, workstation
 };
 
 // Makes the batch a QUEUE action asks for; `fact` is that of QUEUE_FACT, else NULL.
@@ -43,10 +47,12 @@ int TW_MUST_CHECK tw_tap_queue_add(struct tw_tap_queue *queue, const struct tw_t
                                    const struct tw_reader_fact *fact);
 // The first, a sale larger than an event may be, is told of in words; it was its customer's.
 int TW_MUST_CHECK tw_tap_queue_replace_first(struct tw_tap_queue *queue);
+// The batch of the first, which is submitted now: with the tap's place and who stands at the workstation.
+struct tw_batch *tw_tap_queue_take_first(struct tw_tap_queue *queue);
 // The first is durable, and gone from the queue.
 void tw_tap_queue_settle_first(struct tw_tap_queue *queue);
-// Forgets all but the oldest `keep` (0 or 1), newest first: they are read again, and their customers are
-// still those of the same paper.
+// Forgets all but the oldest `keep` (0 or 1), newest first: they are read again. What is remembered of them
+// is gone once their place is passed, whether they came or were lost.
 void tw_tap_queue_drop(struct tw_tap_queue *queue, size_t keep);
 // Frees what is left.
 void tw_tap_queue_clear(struct tw_tap_queue *queue);

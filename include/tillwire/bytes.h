@@ -94,11 +94,17 @@ __attribute__((format(printf, 2, 3))) static inline void tw_buf_printf(struct tw
     va_start(args, format);
     va_list again;
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    // Mostly there is room already, and formatting once will do.
+    size_t room = buf->failed ? 0 : buf->cap - buf->len;
+    int len = vsnprintf(room > 0 ? (char *)buf->ptr + buf->len : NULL, room, format, args);
     va_end(args);
-    if (len >= 0 && tw_buf_reserve(buf, (size_t)len)) {
+    if (len >= 0 && (size_t)len < room) {
+        buf->len += (size_t)len;
+    } else if (len >= 0 && tw_buf_reserve(buf, (size_t)len)) {
         (void)vsnprintf((char *)buf->ptr + buf->len, (size_t)len + 1, format, again);
         buf->len += (size_t)len;
+    } else if (room > 0) {
+        buf->ptr[buf->len] = 0;
     }
     va_end(again);
 }

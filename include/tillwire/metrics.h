@@ -25,7 +25,7 @@
     X(QUEUE_EVENTS, "queue_events", "gauge", NULL, NULL, "Events waiting for the centre")                    \
     X(QUEUE_BYTES, "queue_bytes", "gauge", NULL, NULL, "Their size in the journal")                          \
     X(QUEUE_OLDEST, "queue_oldest_seconds", "gauge", NULL, NULL, "Age of the oldest of them")                \
-    X(DEAD_LETTERS, "dead_letters", "gauge", NULL, NULL, "Rejected events that are kept")                    \
+    X(DEAD_LETTERS, "dead_letters", "gauge", NULL, NULL, "Rejected or refused events that are kept")         \
     X(JOURNAL_FULL, "journal_full", "gauge", NULL, NULL, "1 while the journal takes no more events")         \
     X(JOURNAL_FILE_BYTES, "journal_file_bytes", "gauge", NULL, NULL, "Size of the journal's file")           \
     X(EVENTS_DROPPED, "events_dropped_total", "counter", NULL, NULL, "Events given up for room")             \

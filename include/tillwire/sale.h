@@ -96,6 +96,8 @@ void tw_sale_free(struct tw_sale *sale);
 
 // Copies text into the sale's arena; NULL when memory is out.
 const char *tw_sale_text(struct tw_sale *sale, struct tw_slice text);
+// Room for a text of `len` bytes there, with its NUL behind it, to be written to; NULL when memory is out.
+char *tw_sale_room(struct tw_sale *sale, size_t len);
 
 // Each appends a zeroed element and returns it, or NULL (memory, or over TW_SALE_MAX_*).
 // A pointer to an earlier element may be stale afterwards.

@@ -32,12 +32,19 @@ struct tw_sale_context {
     size_t witness_count;
 };
 
-// The event data, keys in the order of the schema. Texts are cut to the schema's lengths.
+// Appends the event data as compact JSON, keys in the order of the schema. Texts are cut to the schema's
+// lengths.
+void tw_sale_write(const struct tw_sale *sale, const struct tw_sale_context *context, struct tw_buf *out);
+// The same as a value.
 int TW_MUST_CHECK tw_sale_to_json(const struct tw_sale *sale, const struct tw_sale_context *context,
                                   tw_json **out);
 
 // Reads a request body. Every text passes the payment guard first. On failure `field` (if not NULL)
 // gets the JSON Pointer of what is wrong, or "".
+int TW_MUST_CHECK tw_sale_from_json(const tw_json *body, const struct tw_scan_rules *rules,
+                                    struct tw_sale **out, struct tw_error_text *err, char *field,
+                                    size_t field_size);
+// The same of its text.
 int TW_MUST_CHECK tw_sale_from_request(struct tw_slice body, const struct tw_scan_rules *rules,
                                        struct tw_sale **out, struct tw_error_text *err, char *field,
                                        size_t field_size);

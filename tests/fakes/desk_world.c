@@ -129,10 +129,11 @@ int tw_journal_retry(struct tw_journal *journal, uint64_t number, uint64_t *coun
 {
     wait_while_busy(journal);
     journal->retried = number;
-    if (journal->error == TW_OK) {
+    int rc = journal->error != TW_OK ? journal->error : journal->retry_error;
+    if (rc == TW_OK) {
         *count = journal->queued;
     }
-    return journal->error;
+    return rc;
 }
 
 int tw_journal_resync(struct tw_journal *journal, uint64_t from, enum tw_resync *out)

@@ -30,6 +30,7 @@ struct tw_lane { // what the fake lane answers, and what it was asked
 struct tw_journal {
     struct tw_journal_stats stats;
     struct tw_dead_letter letters[8]; // by number
+    int retry_error;                  // of retrying alone
     size_t letter_count;
     int error;                                    // of the questions below
     atomic_bool busy;                             // they wait while it is

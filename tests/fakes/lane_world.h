@@ -42,6 +42,7 @@ struct world {
     struct tw_lane_answer answer;
     struct tw_lane_member member;
     char id[37];
+    char transaction_id[TW_TRANSACTION_ID_MAX]; // for a test that notes it
     struct tw_rows *rows;
 };
 

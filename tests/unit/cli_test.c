@@ -253,6 +253,7 @@ static void fill_letters(struct cli *f)
     for (size_t i = 0; i < 3; i++) {
         f->world->journal.letters[i] =
             (struct tw_dead_letter){.number = 2 * i + 3,
+                                    .source = "/acme/0042/06",
                                     .epoch = "018f0000-0000-7000-8000-00000000000e",
                                     .sequence = 100 + i,
                                     .type = TW_EVENT_SALE_COMPLETED,
@@ -280,6 +281,7 @@ static void shows_dead_letters(void **state)
     assert_null(strstr(f->out, NAME));
     assert_int_equal(run_with_desk(f, "queue show 5", ""), 1);
     expect_text(f->out, "number    5\ntype      sale.completed\n");
+    expect_text(f->out, "source    /acme/0042/06\n");
     expect_text(f->out, "stood at  sequence 101 of epoch 018f0000-0000-7000-8000-00000000000e\n");
     assert_null(strstr(f->out, NAME));
     assert_int_equal(run_with_desk(f, "queue show 5 --data", ""), 1);
@@ -312,6 +314,12 @@ static void mends_the_queue(void **state)
     expect_text(f->err, "there is no dead letter of this number");
     assert_int_equal(run_with_desk(f, "queue retry --all", ""), 0);
     expect_text(f->out, "There are no dead letters.");
+    f->world->journal.error = TW_OK;
+    f->world->journal.retry_error = TW_ERR_MISMATCH;
+    fill_letters(f);
+    assert_int_equal(run_with_desk(f, "queue retry 5", ""), 1);
+    expect_text(f->err,
+                "it is of /acme/0042/06, which this terminal was before: set tenant, store and terminal");
     f->world->journal.error = TW_ERR_FULL;
     assert_int_equal(run_with_desk(f, "queue retry 5", ""), 1);
     expect_text(f->err, "no room");

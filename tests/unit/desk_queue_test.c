@@ -34,6 +34,7 @@ static void fill(struct fixture *f, size_t letters)
     for (size_t i = 0; i < letters; i++) {
         struct tw_dead_letter *letter = &f->journal.letters[i];
         *letter = (struct tw_dead_letter){.number = i + 3,
+                                          .source = "/acme/0042/06",
                                           .epoch = EPOCH,
                                           .sequence = 100 + i,
                                           .type = TW_EVENT_SALE_COMPLETED,
@@ -93,7 +94,8 @@ static void lists_dead_letters(void **state)
     desk_expect_body(get(f, "/v1/queue/dead"), 200,
                      "{\"letters\":[{\"number\":3,\"epoch\":\"" EPOCH
                      "\",\"sequence\":100,\"type\":\"io.tillwire.sale.completed\","
-                     "\"id\":\"018f0000-0000-7000-8000-000000000001\",\"time\":\"2026-11-22T11:59:00.000Z\","
+                     "\"id\":\"018f0000-0000-7000-8000-000000000001\",\"source\":\"/acme/0042/06\","
+                     "\"time\":\"2026-11-22T11:59:00.000Z\","
                      "\"rejected\":\"2026-11-22T12:00:00.000Z\",\"reason\":\"the \\\"total\\\" is wrong\"}],"
                      "\"next\":null}");
     struct reply reply = get(f, "/v1/queue/dead?data=1");
@@ -182,6 +184,32 @@ static void queues_letters_again(void **state)
     struct reply reply = post(f, "/v1/queue/retry", "{\"number\":3}");
     assert_non_null(strstr(reply.head, "Retry-After: 30"));
     desk_expect_problem(reply, 507, "no-room", NULL);
+}
+
+static void refuses_letters_of_an_earlier_source(void **state)
+{
+    struct fixture *f = *state;
+    fill(f, 2);
+    f->journal.retry_error = TW_ERR_MISMATCH;
+    desk_sync_world(f);
+    struct reply reply = post(f, "/v1/queue/retry", "{\"number\":4}");
+    assert_non_null(strstr(reply.body, "it is of /acme/0042/06, which"));
+    assert_non_null(strstr(reply.body, "set tenant, store and terminal back"));
+    desk_expect_problem(reply, 409, "of-another-source", NULL);
+    desk_expect_problem(post(f, "/v1/queue/retry", "{\"all\":true}"), 409, "of-another-source", NULL);
+}
+
+// The letter that was asked for went in between: the next one's source is not its own.
+static void does_not_name_the_source_of_another_letter(void **state)
+{
+    struct fixture *f = *state;
+    fill(f, 2);
+    f->journal.retry_error = TW_ERR_MISMATCH;
+    desk_sync_world(f);
+    struct reply reply = post(f, "/v1/queue/retry", "{\"number\":2}");
+    assert_null(strstr(reply.body, "/acme/0042/06"));
+    assert_non_null(strstr(reply.body, "it is of what this terminal was before"));
+    desk_expect_problem(reply, 409, "of-another-source", NULL);
 }
 
 static void sends_again(void **state)
@@ -341,6 +369,8 @@ int main(void)
         TEST(gives_pages),
         TEST(ends_a_large_answer),
         TEST(queues_letters_again),
+        TEST(refuses_letters_of_an_earlier_source),
+        TEST(does_not_name_the_source_of_another_letter),
         TEST(sends_again),
         TEST(nobody_else_waits),
         TEST(settles_before_the_end),

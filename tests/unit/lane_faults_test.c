@@ -8,6 +8,8 @@
 
 static const uint8_t BOOT[16] = {1, 2, 3, 4};
 
+#define NEXT_CARD "6009200000000012"
+
 #define SALE_BODY(number, total)                                                                             \
     "{\"kind\":\"sale\",\"receipt_number\":\"" number                                                        \
     "\",\"business_day\":\"2026-11-22\",\"printed_time\":\"2026-11-22T10:15:00+01:00\",\"total\":" total     \
@@ -204,6 +206,64 @@ static void a_full_journal_costs_no_sale(void **state)
     assert_false(world_has_customer(world, before + 2, CARD));
 }
 
+// P3: each paper that waits has its own customer on the second reading, and so has who comes after them.
+static void papers_that_wait_keep_their_customers(void **state)
+{
+    struct world *world = *state;
+    uint64_t before = fill(world);
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1001", ""); // nobody's
+    scan(world, CARD);
+    world_print_sale(world, "1002", "");
+    scan(world, OTHER_CARD);
+    world_print_sale(world, "1003", "");
+    scan(world, NEXT_CARD);
+    settle(world);
+    tw_loop_drain(world->loop);
+    world_hello(world, BOOT, 0); // still no room: the first two come again, and fail again
+    world_print_sale(world, "1001", "");
+    world_print_sale(world, "1002", "");
+    settle(world);
+    tw_loop_drain(world->loop);
+    empty(world, before);
+    world_hello(world, BOOT, 0);
+    for (int i = 0; i < 4; i++) {
+        world_print_sale(world, i == 0 ? "1001" : i == 1 ? "1002" : i == 2 ? "1003" : "1004", "");
+    }
+    world_expect_events(world, before + 4);
+    const char *const cards[] = {CARD, OTHER_CARD, NEXT_CARD};
+    for (uint64_t paper = 0; paper < 4; paper++) {
+        for (uint64_t card = 0; card < 3; card++) {
+            assert_int_equal(world_has_customer(world, before + 1 + paper, cards[card]), paper == card + 1);
+        }
+    }
+}
+
+// A paper that is lost takes its customer along: nobody else gets it.
+static void a_lost_paper_takes_its_customer_along(void **state)
+{
+    struct world *world = *state;
+    uint64_t before = fill(world);
+    world_hello(world, BOOT, 0);
+    scan(world, CARD);
+    world_print_sale(world, "1001", "");
+    uint64_t lost_to = world->offset;
+    scan(world, OTHER_CARD);
+    world_print_sale(world, "1002", "");
+    settle(world);
+    tw_loop_drain(world->loop);
+    empty(world, before);
+    world_hello(world, BOOT, 0);
+    tw_lane_tap_lost(world->tap, 0, lost_to);
+    world->offset = lost_to;
+    world_print_sale(world, "1002", "");
+    world_print_sale(world, "1003", "");
+    world_expect_events(world, before + 3);
+    world_expect_type(world, before + 1, "io.tillwire.capture.gap");
+    assert_true(world_has_customer(world, before + 2, OTHER_CARD));
+    assert_false(world_has_customer(world, before + 3, CARD));
+}
+
 // P7: the tap starts anew while what it sent before could not be kept: told once, when there is room.
 static void a_restart_of_the_tap_is_told_once_there_is_room(void **state)
 {
@@ -312,6 +372,79 @@ static void a_huge_sale_is_told_of_and_passed(void **state)
     assert_false(world_has_customer(world, 4, CARD));
 }
 
+// ---- who stands there after a restart ----
+
+static void stop_lane(void *ctx)
+{
+    tw_lane_stop(((struct world *)ctx)->lane);
+}
+
+// What is known is stored in the order in which it became known: a sale that waits its turn does not write
+// over who was scanned meanwhile.
+static void a_late_commit_leaves_who_was_scanned_since(void **state)
+{
+    struct world *world = *state;
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1001", "");
+    scan(world, CARD);
+    world_print_sale(world, "1002", ""); // waits behind the first
+    scan(world, OTHER_CARD);
+    world_expect_events(world, 4);
+    world_reopen(world);
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1003", "");
+    world_expect_events(world, 5);
+    assert_true(world_has_customer(world, 4, CARD));
+    assert_true(world_has_customer(world, 5, OTHER_CARD));
+}
+
+// P11: nor does it bring back somebody whose sale is over.
+static void a_late_commit_brings_nobody_back(void **state)
+{
+    struct world *world = *state;
+    uint64_t before = fill(world);
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1001", "");
+    scan(world, CARD);
+    world_print_sale(world, "1002", "");
+    settle(world);
+    tw_loop_drain(world->loop);
+    empty(world, before);
+    scan(world, OTHER_CARD);
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1001", "");
+    world_print_sale(world, "1002", ""); // waits, and the other one still stands there
+    world_ask_sale(world, SALE_BODY("2001", "400"), NULL);
+    world_expect_events(world, before + 5); // scan, gap, three sales
+    world_reopen(world);
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1003", "");
+    world_expect_events(world, before + 6);
+    assert_false(world_has_customer(world, before + 6, OTHER_CARD));
+}
+
+// A paper that waits is read again after a restart: its customer is there then.
+static void a_paper_that_waits_finds_its_customer_after_a_restart(void **state)
+{
+    struct world *world = *state;
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1001", "");
+    scan(world, CARD);
+    world_print_sale(world, "1002", "");
+    scan(world, OTHER_CARD);
+    world_print_sale(world, "1003", "");
+    settle(world);
+    assert_int_equal(tw_loop_post(world->loop, stop_lane, world), TW_OK); // once the second is on its way
+    tw_loop_drain(world->loop);
+    world_reopen(world);
+    world_expect_events(world, 4);
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1003", "");
+    world_expect_events(world, 5);
+    assert_true(world_has_customer(world, 4, CARD));
+    assert_true(world_has_customer(world, 5, OTHER_CARD));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +455,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_correction_keeps_the_customer, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_refused_request_leaves_the_customer, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_full_journal_costs_no_sale, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(papers_that_wait_keep_their_customers, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_lost_paper_takes_its_customer_along, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_restart_of_the_tap_is_told_once_there_is_room, world_setup,
                                         world_teardown),
         cmocka_unit_test_setup_teardown(a_line_that_returns_during_a_commit_skips_nothing, world_setup,
@@ -329,6 +464,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(scans_without_room_are_told_of_later, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_full_journal_refuses_requests, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_huge_sale_is_told_of_and_passed, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_late_commit_leaves_who_was_scanned_since, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_late_commit_brings_nobody_back, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_paper_that_waits_finds_its_customer_after_a_restart, world_setup,
+                                        world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,9 +93,10 @@ static void print_letter(const tw_json *letter)
     const tw_json *data = tw_json_get(letter, "data");
     tw_text_time(tw_show_text(letter, "time"), captured);
     tw_text_time(tw_show_text(letter, "rejected"), rejected);
-    (void)printf("number    %" PRId64 "\ntype      %s\nid        %s\ncaptured  %s\nrejected  %s\nreason    ",
+    (void)printf("number    %" PRId64 "\ntype      %s\nid        %s\nsource    %s\ncaptured  %s\n"
+                 "rejected  %s\nreason    ",
                  tw_show_number(letter, "number", 0), tw_show_type(letter), tw_show_text(letter, "id"),
-                 captured, rejected);
+                 tw_show_text(letter, "source"), captured, rejected);
     tw_show_plain(tw_show_text(letter, "reason"));
     (void)printf("\nstood at  sequence %" PRId64 " of epoch %s\n", tw_show_number(letter, "sequence", 0),
                  tw_show_text(letter, "epoch"));
@@ -335,7 +336,7 @@ static const struct argp queue_argp = {
     .doc =
         "Shows what waits for the centre: how many events, their size in the journal, the age of the oldest, "
         "and "
-        "the dead letters (events the centre rejected).\v"
+        "the dead letters (events the centre rejected or the broker refused).\v"
         "`show` lists the dead letters with the centre's reason, or shows one. `retry` queues them again as "
         "new "
         "events, once what the centre did not like is mended. `resync` sends everything again from a "
