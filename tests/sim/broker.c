@@ -10,8 +10,9 @@
 #include "tests/sim/centre.h"
 #include "tests/sim/line.h"
 
-#define KEEPALIVE_MS 60000
-#define ANY_LINE     UINT64_MAX
+#define KEEPALIVE_MS  60000
+#define CENTRE_LAG_MS 8000
+#define ANY_LINE      UINT64_MAX
 
 // MQTT 5 section 3.4.2.1.
 enum { TAKEN = 0, NOBODY_LISTENS = 0x10, UNSPECIFIED = 0x80, QUOTA_EXCEEDED = 0x97, BAD_PAYLOAD = 0x99 };
@@ -22,8 +23,6 @@ struct sim_broker {
     bool swallows;
     int64_t down_until_ms;
     int64_t up_at, down_at, centre_at; // when the last thing on the way arrives
-    uint64_t answered;                 // the line whose state the centre has answered
-    bool heard;                        // and that answer has come
     unsigned receive_maximum, unanswered;
     struct sim_state kept; // the retained state
     uint64_t state_number;
@@ -46,10 +45,20 @@ static int64_t in_order(struct sim *sim, int64_t *last)
     return *last - sim->now_ms;
 }
 
-// A word that comes late may come on a later connection, but not before the answer to its state.
+static int64_t to_centre_ms(struct sim *sim)
+{
+    struct sim_broker *broker = sim->broker;
+    if (sim_chance(sim, sim->weather.centre_lags_pm)) {
+        broker->centre_at = broker->centre_at > sim->now_ms ? broker->centre_at : sim->now_ms;
+        broker->centre_at += sim_between(sim, 100, CENTRE_LAG_MS);
+    }
+    return in_order(sim, &broker->centre_at);
+}
+
+// A word that comes late may come on a later connection.
 static bool is_alive(const struct sim_broker *broker, uint64_t line)
 {
-    return broker->is == UP && !broker->swallows && (line == ANY_LINE ? broker->heard : line == broker->line);
+    return broker->is == UP && !broker->swallows && (line == ANY_LINE || line == broker->line);
 }
 
 // ---- connections ----
@@ -73,7 +82,7 @@ static void end_line(struct sim *sim)
     struct sim_broker *broker = sim->broker;
     broker->line++;
     broker->is = NONE;
-    broker->swallows = broker->heard = false;
+    broker->swallows = false;
     broker->unanswered = 0;
     sim_plan(sim, travel_ms(sim), will, (struct sim_note){.a = broker->state_number});
 }
@@ -188,7 +197,7 @@ static void arrived(struct sim *sim, const struct sim_note *note)
     if (reason == TAKEN && sim_line_mode(sim->line) == TW_ACK_BROKER) {
         sim_centre_keep(sim, (uint32_t)note->b);
     } else if (reason == TAKEN) {
-        sim_plan(sim, in_order(sim, &broker->centre_at), to_centre,
+        sim_plan(sim, to_centre_ms(sim), to_centre,
                  (struct sim_note){.a = note->b, .b = sim_centre_session(sim->centre)});
     } else {
         sim_say(sim, "the broker answers 0x%02x", (unsigned)reason);
@@ -224,7 +233,7 @@ static void state_to_centre(struct sim *sim, const struct sim_note *note)
 
 static void forward_state(struct sim *sim, size_t number)
 {
-    sim_plan(sim, in_order(sim, &sim->broker->centre_at), state_to_centre,
+    sim_plan(sim, to_centre_ms(sim), state_to_centre,
              (struct sim_note){.a = number, .b = sim_centre_session(sim->centre)});
 }
 
@@ -238,13 +247,13 @@ static void state_arrived(struct sim *sim, const struct sim_note *note)
     }
 }
 
-void sim_broker_state(struct sim *sim, const struct tw_outbox_state *state)
+void sim_broker_state(struct sim *sim, const struct tw_outbox_state *state, uint64_t session)
 {
     struct sim_broker *broker = sim->broker;
     broker->states =
         sim_grow(broker->states, broker->state_count, &broker->state_cap, sizeof *broker->states);
     struct sim_state *added = &broker->states[broker->state_count];
-    *added = (struct sim_state){.online = true, .through = state->start.through, .line = broker->line};
+    *added = (struct sim_state){.online = true, .through = state->start.through, .session = session};
     memcpy(added->epoch, state->start.epoch, sizeof added->epoch);
     memcpy(added->head, state->start.head, sizeof added->head);
     if (broker->is == UP) {
@@ -270,9 +279,8 @@ static void word_arrived(struct sim *sim, const struct sim_note *note)
         return;
     }
     if (word.is_ack) {
-        sim->broker->heard = true;
         sim_say(sim, "ack of %" PRIu64 ", epoch %.8s", word.number, word.epoch);
-        sim_line_ack(sim, word.epoch, word.number, word.has_head ? word.head : NULL);
+        sim_line_ack(sim, word.epoch, word.number, word.has_head ? word.head : NULL, word.session);
     } else {
         sim_say(sim, "reject of %" PRIu64 ", epoch %.8s", word.number, word.epoch);
         sim_line_reject(sim, word.epoch, word.number);
@@ -295,15 +303,12 @@ static void another_word(struct sim *sim, int64_t after_ms)
         struct sim_word word = {
             .is_ack = true, .number = sim_below(sim, 400), .has_head = sim_chance(sim, 500)};
         memcpy(word.epoch, "99999999-2222-4333-8444-555555555555", sizeof word.epoch);
+        word.session =
+            broker->states[broker->state_count - 1].session; // there was one: the centre has spoken
         number = add_word(broker, &word);
     }
     after_ms += sim_between(sim, 1, 5000);
     sim_plan(sim, after_ms, word_arrived, (struct sim_note){.a = ANY_LINE, .b = number});
-}
-
-void sim_broker_answers(struct sim *sim, const struct sim_state *state)
-{
-    sim->broker->answered = state->line;
 }
 
 // What is said twice, or late, comes after what was said before it: one line of MQTT does not reorder.
@@ -314,7 +319,7 @@ void sim_broker_word(struct sim *sim, const struct sim_word *word)
     bool late = word->is_ack && sim_chance(sim, weather->word_late_pm);
     uint64_t number = add_word(broker, word);
     int64_t after_ms = in_order(sim, &broker->down_at);
-    if (broker->is == UP && broker->answered == broker->line && !late) {
+    if (broker->is == UP && !late) { // also before the centre has heard of this line
         sim_plan(sim, after_ms, word_arrived, (struct sim_note){.a = broker->line, .b = number});
     }
     if (late || sim_chance(sim, weather->word_twice_pm)) {

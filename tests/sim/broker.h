@@ -19,6 +19,7 @@ struct sim_word { // of the centre to the terminal: an ack, or a reject
     uint64_t number;
     bool has_head;
     uint8_t head[32];
+    uint64_t session; // of an ack: whose state it follows; 0: nobody's
 };
 
 struct sim_state { // of the terminal to the centre
@@ -26,7 +27,7 @@ struct sim_state { // of the terminal to the centre
     char epoch[37];
     uint64_t through;
     uint8_t head[32];
-    uint64_t line; // on which connection it came
+    uint64_t session;
 };
 
 struct sim_broker *sim_broker_new(void);
@@ -36,12 +37,9 @@ void sim_broker_free(struct sim_broker *broker);
 void sim_broker_connect(struct sim *sim);
 void sim_broker_disconnect(struct sim *sim); // at once; the will follows
 void sim_broker_publish(struct sim *sim, uint32_t row, int mid);
-void sim_broker_state(struct sim *sim, const struct tw_outbox_state *state);
+void sim_broker_state(struct sim *sim, const struct tw_outbox_state *state, uint64_t session);
 
 // ---- the centre's side ----
-// Between a terminal's will and the answer to its next state the centre says nothing else to it: an
-// acknowledgement that came before the rejects which went down with the connection would remove their rows.
-void sim_broker_answers(struct sim *sim, const struct sim_state *state);
 void sim_broker_word(struct sim *sim, const struct sim_word *word);
 // The centre subscribed: it gets the state that is kept, if any.
 void sim_broker_subscribed(struct sim *sim);

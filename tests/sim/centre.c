@@ -7,12 +7,12 @@
 
 #include "tests/sim/books.h"
 
-#define REJECTS_REPEATED 100 // as sql/reject_last.sql of the centre
-
 struct place { // an epoch, as the database has it
     bool dirty;
     uint64_t through;
     uint8_t head[32];
+    uint64_t session;  // of the state that was heard last,
+    uint64_t heard_on; // on this connection of the centre's
 };
 
 struct settled { // a message in the log; row SIM_NONE: all up to `through` is missing for good
@@ -69,7 +69,10 @@ static void cut_back(struct sim *sim, size_t count)
     struct sim_centre *centre = sim->centre;
     centre->count = count;
     centre->committed = centre->committed < count ? centre->committed : count;
-    memset(centre->places, 0, centre->place_count * sizeof *centre->places);
+    for (size_t i = 0; i < centre->place_count; i++) { // what was heard on a connection is no part of it
+        struct place *place = &centre->places[i];
+        *place = (struct place){.session = place->session, .heard_on = place->heard_on};
+    }
     for (size_t i = 0; i < count; i++) {
         put(sim, &centre->log[i]);
     }
@@ -83,6 +86,7 @@ static void send_ack(struct sim *sim, uint32_t epoch)
     struct sim_word word = {.is_ack = true, .number = place->through, .has_head = place->through > 0};
     memcpy(word.epoch, sim_books_epoch_text(sim->books, epoch), sizeof word.epoch);
     memcpy(word.head, place->head, sizeof word.head);
+    word.session = place->heard_on == sim->centre->session ? place->session : 0;
     sim_broker_word(sim, &word);
 }
 
@@ -127,14 +131,21 @@ static void commit_log(struct sim *sim)
     }
 }
 
-// Rejects before the ack that covers them.
+// Rejects before the ack that covers them. Where a centre may lose its database it is then that it hurts: the
+// terminal knows of the reject, and nobody else.
 static void answer(struct sim *sim, size_t from)
 {
     struct sim_centre *centre = sim->centre;
+    bool rejected = false;
     for (size_t i = from; i < centre->count; i++) {
         if (centre->log[i].refused) {
             send_reject(sim, &centre->log[i]);
+            rejected = true;
         }
+    }
+    if (rejected && sim->weather.centre_losses > 0 && sim_chance(sim, 300)) {
+        sim_centre_lose(sim);
+        return;
     }
     for (uint32_t epoch = 0; epoch < centre->place_count; epoch++) {
         if (centre->places[epoch].dirty) {
@@ -230,12 +241,12 @@ static void skip_lost(struct sim *sim, uint32_t epoch, const struct sim_state *s
     }
 }
 
-static void repeat_rejects(struct sim *sim, uint32_t epoch)
+static void repeat_rejects(struct sim *sim, uint32_t epoch, uint64_t above)
 {
     struct sim_centre *centre = sim->centre;
     size_t first = centre->count;
-    for (unsigned found = 0; first > 0 && found < REJECTS_REPEATED; first--) {
-        found += centre->log[first - 1].refused && centre->log[first - 1].epoch == epoch;
+    while (first > 0 && (centre->log[first - 1].epoch != epoch || centre->log[first - 1].through > above)) {
+        first--;
     }
     for (size_t i = first; i < centre->count; i++) {
         if (centre->log[i].refused && centre->log[i].epoch == epoch) {
@@ -252,11 +263,15 @@ void sim_centre_state(struct sim *sim, const struct sim_state *state, uint64_t s
     }
     uint32_t epoch = sim_books_epoch(sim, state->epoch);
     size_t from = centre->committed;
-    sim_broker_answers(sim, state);
     skip_lost(sim, epoch, state);
     commit_log(sim);
     answer(sim, from);
-    repeat_rejects(sim, epoch);
+    if (!centre->up) {
+        return;
+    }
+    place_of(sim, epoch)->session = state->session;
+    place_of(sim, epoch)->heard_on = centre->session;
+    repeat_rejects(sim, epoch, state->through);
     send_ack(sim, epoch);
 }
 
@@ -318,6 +333,7 @@ struct sim_centre *sim_centre_new(void)
         sim_fail("out of memory");
     }
     centre->up = true;
+    centre->session = 1;
     return centre;
 }
 

@@ -17,9 +17,7 @@ struct sim_faults {
     bool full, no_sync; // the disk
     unsigned images;    // still to be put back today
     uint64_t deaths;    // counts those that were planned
-    // Of this history: its centre loses what it had, and refuses nothing; what a terminal holds as a dead
-    // letter it does not send again, and such a centre would wait for it.
-    bool forgetful;
+    bool forgetful;     // of this history: its centre loses what it had
 };
 
 // ---- the agent ----
@@ -205,9 +203,10 @@ static void draw(struct sim *sim)
     };
     if (central) {
         sim->weather.centre_dies_pm = some(sim, 40);
+        sim->weather.centre_lags_pm = some(sim, 30);
         sim->weather.centre_stops = some(sim, 3);
         sim->weather.centre_losses = sim->faults->forgetful && sim_chance(sim, 400);
-        sim->weather.poison_pm = sim->faults->forgetful ? 0 : some(sim, 30);
+        sim->weather.poison_pm = some(sim, 30);
         sim->weather.images = sim_chance(sim, 200);
         sim->weather.resyncs = sim_chance(sim, 100);
     }

@@ -15,7 +15,7 @@
 #define DAY_MS   INT64_C(86400000)
 #define DRAIN_MS INT64_C(3600000) // a calm in which a day must drain
 
-enum { SALES_MIN = 200, SALES_MAX = 240, DAYS_MAX = 9, FLOOD_PM = 8 };
+enum { SALES_MIN = 200, SALES_MAX = 208, DAYS_MAX = 9, FLOOD_PM = 8 };
 
 static bool is_drained(const struct sim *sim)
 {

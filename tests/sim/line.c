@@ -69,7 +69,8 @@ static void act_publish(struct sim *sim, const struct tw_flow_action *action)
         sim_broker_publish(sim, row, line->mid);
     }
     for (size_t i = 0; i < dead_count; i++) {
-        step(sim, &(struct tw_flow_event){.kind = TW_FLOW_PUBACK, .puback = {dead[i], action->pass, 0}});
+        step(sim, &(struct tw_flow_event){.kind = TW_FLOW_PUBACK,
+                                          .puback = {dead[i], action->pass, 0, .dead = true}});
     }
 }
 
@@ -101,7 +102,8 @@ static void act(struct sim *sim, const struct tw_flow_action *action)
         line->doomed = true;
         break;
     case TW_FLOW_PUBLISH_STATE:
-        sim_broker_state(sim, sim_agent_state(sim->agent));
+        tw_flow_view(line->flow, &view);
+        sim_broker_state(sim, sim_agent_state(sim->agent), view.session);
         break;
     case TW_FLOW_FLUSH:
         tw_shelf_flush(&line->shelf);
@@ -255,12 +257,12 @@ void sim_line_puback(struct sim *sim, int mid, int reason)
 {
     struct tw_open_publish open;
     if (tw_shelf_closed(&sim->line->shelf, mid, &open)) {
-        step(sim,
-             &(struct tw_flow_event){.kind = TW_FLOW_PUBACK, .puback = {open.sequence, open.pass, reason}});
+        step(sim, &(struct tw_flow_event){.kind = TW_FLOW_PUBACK,
+                                          .puback = {open.sequence, open.pass, .reason = reason}});
     }
 }
 
-void sim_line_ack(struct sim *sim, const char *epoch, uint64_t through, const uint8_t *head)
+void sim_line_ack(struct sim *sim, const char *epoch, uint64_t through, const uint8_t *head, uint64_t session)
 {
     struct sim_line *line = sim->line;
     struct tw_flow_view view;
@@ -271,12 +273,12 @@ void sim_line_ack(struct sim *sim, const char *epoch, uint64_t through, const ui
     } else if (through > line->told_other) {
         line->told_other = through;
     }
-    step(sim, &(struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {epoch, through, head}});
+    step(sim, &(struct tw_flow_event){.kind = TW_FLOW_ACK, .ack = {epoch, through, head, &session}});
 }
 
 void sim_line_reject(struct sim *sim, const char *epoch, uint64_t sequence)
 {
-    step(sim, &(struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {epoch, sequence, NULL}});
+    step(sim, &(struct tw_flow_event){.kind = TW_FLOW_REJECT, .ack = {epoch, sequence, .head = NULL}});
 }
 
 // ---- life ----

@@ -30,7 +30,8 @@ void sim_line_resync(struct sim *sim, uint64_t from);
 void sim_line_connected(struct sim *sim, unsigned receive_maximum);
 void sim_line_lost(struct sim *sim);
 void sim_line_puback(struct sim *sim, int mid, int reason);
-void sim_line_ack(struct sim *sim, const char *epoch, uint64_t through, const uint8_t *head);
+void sim_line_ack(struct sim *sim, const char *epoch, uint64_t through, const uint8_t *head,
+                  uint64_t session);
 void sim_line_reject(struct sim *sim, const char *epoch, uint64_t sequence);
 
 #endif

@@ -33,13 +33,6 @@ ssize_t getrandom(void *out, size_t len, unsigned flags)
     return (ssize_t)len;
 }
 
-// Giving memory back to the system would only make the simulation slow.
-int malloc_trim(size_t keep)
-{
-    (void)keep;
-    return 0;
-}
-
 // ---- clocks ----
 
 static const struct sim_machine *machine_of(const struct tw_clock *clock)

@@ -96,7 +96,7 @@ def try_one(bench, patch, days):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--work", type=pathlib.Path)
-    parser.add_argument("--days", type=int, default=60)
+    parser.add_argument("--days", type=int, default=500)
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     patches = sorted(HERE.glob("planted/*.patch"))

@@ -19,6 +19,7 @@ struct sim_weather {
     unsigned cut_pm, refuse_publish_pm;
     unsigned word_late_pm, word_twice_pm, word_other_pm;
     unsigned centre_dies_pm;
+    unsigned centre_lags_pm; // of what is sent to the centre: it was busy, and hears that and the rest later
     unsigned poison_pm, bulky_pm; // of events: the centre, the broker will refuse them
     // How often in the day.
     unsigned power_cuts, kills, sessions, broker_stops, centre_stops, centre_losses;
