@@ -32,6 +32,8 @@ struct bench {
     char folder[256];
     unsigned long events, open, callers;
     pthread_mutex_t mutex; // of what follows
+    pthread_cond_t told;
+    struct call *idle; // of --open: those that are not on the way
     struct bench_took took;
     unsigned long next, failed;
     // of the reader; on the journal's thread
@@ -44,25 +46,29 @@ struct bench {
 struct call {
     struct bench *bench;
     int64_t began_ns;
-    sem_t *done;
-    struct call *next; // free ones of `--open`
-    struct call **free;
+    sem_t *done;       // NULL: of --open
+    struct call *next; // idle ones
 };
 
 static void on_done(void *ctx, const struct tw_journal_result *result)
 {
     struct call *call = ctx;
     struct bench *bench = call->bench;
+    sem_t *sem = call->done; // an idle call is not ours any more
     int64_t took = bench_now_ns() - call->began_ns;
     (void)pthread_mutex_lock(&bench->mutex);
     bench_took_add(&bench->took, took);
     bench->failed += result->error != TW_OK || result->outcome != TW_OUTCOME_NEW ? 1 : 0;
-    if (call->free != NULL) {
-        call->next = *call->free;
-        *call->free = call;
+    if (sem == NULL) {
+        call->next = bench->idle;
+        bench->idle = call;
     }
     (void)pthread_mutex_unlock(&bench->mutex);
-    (void)sem_post(call->done);
+    if (sem != NULL) {
+        (void)sem_post(sem);
+    } else {
+        (void)pthread_cond_signal(&bench->told);
+    }
 }
 
 static void sell(struct call *call, uint64_t n)
@@ -73,30 +79,37 @@ static void sell(struct call *call, uint64_t n)
 
 // ---- who calls ----
 
+// All who are idle by now, as the agent's loop is told of many at one wake-up.
+static struct call *take_idle(struct bench *bench)
+{
+    (void)pthread_mutex_lock(&bench->mutex);
+    while (bench->idle == NULL) {
+        (void)pthread_cond_wait(&bench->told, &bench->mutex);
+    }
+    struct call *calls = bench->idle;
+    bench->idle = NULL;
+    (void)pthread_mutex_unlock(&bench->mutex);
+    return calls;
+}
+
 static void run_open(struct bench *bench)
 {
     struct call calls[MOST_CALLERS];
-    struct call *free_calls = NULL;
-    sem_t room;
-    (void)sem_init(&room, 0, (unsigned)bench->open);
+    struct call *idle = NULL;
     for (unsigned long i = 0; i < bench->open; i++) {
-        calls[i] = (struct call){.bench = bench, .done = &room, .next = free_calls, .free = &free_calls};
-        free_calls = &calls[i];
+        calls[i] = (struct call){.bench = bench, .next = idle};
+        idle = &calls[i];
     }
     for (unsigned long n = 0; n < bench->events; n++) {
-        (void)sem_wait(&room);
-        (void)pthread_mutex_lock(&bench->mutex);
-        struct call *call = free_calls;
-        free_calls = call != NULL ? call->next : NULL;
-        (void)pthread_mutex_unlock(&bench->mutex);
-        if (call != NULL) { // there is room, so there is one
-            sell(call, n);
-        }
+        struct call *call = idle != NULL ? idle : take_idle(bench);
+        idle = call->next;
+        sell(call, n);
     }
-    for (unsigned long i = 0; i < bench->open; i++) {
-        (void)sem_wait(&room);
+    (void)pthread_mutex_lock(&bench->mutex);
+    while (bench->took.count < bench->events) {
+        (void)pthread_cond_wait(&bench->told, &bench->mutex);
     }
-    (void)sem_destroy(&room);
+    (void)pthread_mutex_unlock(&bench->mutex);
 }
 
 static void *run_caller(void *ctx)
@@ -222,7 +235,8 @@ int main(int argc, char **argv)
     struct bench bench = {.events = bench_number(argc, argv, "--events", 10000),
                           .open = bench_number(argc, argv, "--open", 1),
                           .callers = bench_number(argc, argv, "--callers", 0),
-                          .mutex = PTHREAD_MUTEX_INITIALIZER};
+                          .mutex = PTHREAD_MUTEX_INITIALIZER,
+                          .told = PTHREAD_COND_INITIALIZER};
     char path[300], key[300];
     for (int i = 1; i < argc; i++) {
         bench.reads |= strcmp(argv[i], "--read") == 0;
