@@ -462,6 +462,17 @@ static void an_image_brings_everything_back(void **state)
     fault_disk_free(disk);
 }
 
+static void what_a_write_skips_is_zeros(void **state)
+{
+    (void)state;
+    struct fault_platter platter = {.log = {NULL, 0, 0}};
+    assert_true(fault_platter_write(&platter, 0, "before", 6) && fault_platter_truncate(&platter, 0) &&
+                fault_platter_write(&platter, 6, "!", 1) && fault_platter_sync(&platter));
+    assert_memory_equal(platter.now.ptr, "\0\0\0\0\0\0!", 7);
+    assert_memory_equal(platter.kept.ptr, "\0\0\0\0\0\0!", 7);
+    fault_platter_free(&platter);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +480,7 @@ int main(void)
         cmocka_unit_test(a_torn_write_spares_what_is_beside_it_where_that_is_promised),
         cmocka_unit_test(an_append_may_leave_the_old_length_zeros_or_itself),
         cmocka_unit_test(a_lost_truncation_takes_along_what_came_later),
+        cmocka_unit_test(what_a_write_skips_is_zeros),
         cmocka_unit_test(what_is_synced_survives_every_loss),
         cmocka_unit_test(what_is_not_synced_is_lost_or_damaged),
         cmocka_unit_test(one_seed_is_one_history),
