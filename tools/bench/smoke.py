@@ -23,6 +23,7 @@ FIGURES = {
                    "journal, a backlog": "disk_bytes"},
     "drain.py": {"ack: broker": "ratio", "ack: central": "cpu_s_100k"},
     "wear.py": {"api, 1 a second": "bytes_an_event", "api, keyed, 1 a second": "events", "tap, bursts of 100": "events"},
+    "online.py": {"kept open, 16 at once": "us_a_sale"},
     "footprint.py": {"idle": "above_libraries_bytes", "200 queued": "start_s", "taking a backlog": "growth_bytes"},
     "peers/peers.py": {"tillwire": "drain_rate", "tillwire-core": "cpu_100k"},
 }
