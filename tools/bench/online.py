@@ -114,8 +114,8 @@ def measure(given):
         for way in WAYS:
             run(way, min(WARM, given.events))
         report.add(measuring.in_turns(given.rounds, {way: lambda way=way: run(way, given.events) for way in WAYS}))
-    for way, figures in report.figures.items():
-        report.ratio(f"a sale, connections {way}", figures["us_a_sale"], "us")
+    for way in WAYS:
+        report.ratio(f"a sale, connections {way}", report.figures[way]["us_a_sale"], "us")
     return report
 
 
