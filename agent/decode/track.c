@@ -4,113 +4,67 @@
 #include <string.h>
 
 #include "agent/decode/gs1.h"
-#include "agent/decode/issuer.h"
+#include "agent/decode/issuer_ranges.h"
 
 #define NUMBER_MIN 12
-#define TRACK_MAX  107 // characters of the longest track (ISO/IEC 7813, track 3)
-#define EXPIRY     4   // digits after the separator of track 2, at least
+#define NUMBER_MAX (TW_PAN_MAX + 2) // with the format of track 3
 
-struct stripe {
-    const char *text;
-    size_t len;
-    size_t start; // of the number
-    size_t split; // of ^, = or D
-    char digits[TW_PAN_MAX + 1];
-    size_t count;
-};
-
-static bool is_digit(char c)
+static bool is_letter(char c)
 {
-    return c >= '0' && c <= '9';
+    return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
-// Gathers the number before `split`, backwards; track 1 may hold it in groups (ISO/IEC 7813).
-static bool find_number(struct stripe *s, bool grouped)
+// Gathers the number, backwards; track 1 may hold it in groups (ISO/IEC 7813).
+static void find_number(const struct tw_guard_chain *c, bool grouped, struct tw_track_number *number)
 {
-    char reversed[TW_PAN_MAX + 1];
-    size_t at = s->split;
-    s->count = 0;
-    while (at > 0 && s->count < TW_PAN_MAX) {
-        char c = s->text[at - 1];
-        bool gap = grouped && c == ' ' && s->count > 0;
-        if (!is_digit(c) && !gap) {
+    size_t i = c->count - 1;
+    while (i > c->first && c->count - i <= NUMBER_MAX) {
+        bool gap = c->gap[i] != 0;
+        if (gap && (!grouped || (c->gap[i] & TW_GUARD_GAP_WHITE) == 0)) {
             break;
         }
-        at--;
-        if (!gap) {
-            reversed[s->count++] = c;
-            s->start = at;
-        }
+        i--;
     }
-    for (size_t i = 0; i < s->count; i++) {
-        s->digits[i] = reversed[s->count - 1 - i];
+    // Of a longer run nobody knows where a number begins.
+    if (c->count - i > NUMBER_MAX) {
+        i = c->count - TW_PAN_MAX;
     }
-    s->digits[s->count] = '\0';
-    return s->count >= NUMBER_MIN;
+    number->first = i;
+    number->start = c->pos[i];
+    number->count = c->count - i;
 }
 
-static bool is_payment(const struct tw_guard *guard, const struct stripe *s, bool sentinel)
+// %B or B before the number of track 1; ; before that of track 2; readers give + or # for track 3.
+static bool has_sentinel(const char *text, size_t start, char split)
 {
-    if (guard->exempt != NULL && guard->exempt(guard->ctx, s->digits)) {
+    if (start == 0) {
         return false;
     }
-    return sentinel || (tw_issuer_knows(s->digits, s->count, false) && tw_luhn_valid(s->digits, s->count));
-}
-
-// End of a track 1 that is split at `split`: the sentinel, the line's end or the longest length.
-static size_t track1_end(const struct stripe *s)
-{
-    size_t end = s->split;
-    while (end < s->len && end - s->start < TRACK_MAX && strchr("?\r\n", s->text[end]) == NULL) {
-        end++;
-    }
-    return end;
-}
-
-static size_t track2_end(const struct stripe *s)
-{
-    size_t end = s->split + 1;
-    while (end < s->len && (is_digit(s->text[end]) || s->text[end] == '=')) {
-        end++;
-    }
-    return end;
-}
-
-// Whether track data is split at `s->split`; then `*end` is its end.
-static bool find_track(const struct tw_guard *guard, struct stripe *s, size_t *end)
-{
-    char split = s->text[s->split];
+    char before = text[start - 1];
     if (split == '^') {
-        if (!find_number(s, true)) {
-            return false;
-        }
-        bool sentinel = s->start > 0 && (s->text[s->start - 1] == 'B' || s->text[s->start - 1] == 'b');
-        *end = track1_end(s);
-        return is_payment(guard, s, sentinel);
+        return before == 'B' || before == 'b' || (is_letter(before) && start > 1 && text[start - 2] == '%');
     }
-    if ((split != '=' && split != 'D' && split != 'd') || !find_number(s, false)) {
-        return false;
-    }
-    *end = track2_end(s);
-    bool sentinel = s->start > 0 && s->text[s->start - 1] == ';' && split == '=';
-    return *end - s->split > EXPIRY && is_payment(guard, s, sentinel);
+    return split == '=' && (before == ';' || before == '+' || before == '#');
 }
 
-size_t tw_track_sweep(const struct tw_guard *guard, const char *text, size_t len, char *out)
+// What is read before the number may be glued to it, as the format of track 3 is.
+static bool holds_card(const char *digits, size_t count)
 {
-    size_t hits = 0;
-    struct stripe s = {.text = text, .len = len};
-    for (size_t at = NUMBER_MIN; at < len; at++) {
-        size_t end = at;
-        s.split = at;
-        if (!find_track(guard, &s, &end)) {
-            continue;
+    for (size_t i = 0; i + TW_PAN_MIN <= count; i++) {
+        if (tw_issuer_knows(digits + i, count - i, false) && tw_luhn_valid(digits + i, count - i)) {
+            return true;
         }
-        hits++;
-        if (out != NULL) {
-            memset(out + s.start, '*', end - s.start);
-        }
-        at = end > at ? end - 1 : at;
     }
-    return hits;
+    return false;
+}
+
+bool tw_track_find(const struct tw_guard_chain *chain, const char *text, size_t split,
+                   struct tw_track_number *number)
+{
+    find_number(chain, text[split] == '^', number);
+    const char *digits = chain->digits + number->first;
+    if (number->count < NUMBER_MIN || tw_guard_chain_exempts(chain->guard, digits, number->count)) {
+        return false;
+    }
+    return has_sentinel(text, number->start, text[split]) || holds_card(digits, number->count);
 }

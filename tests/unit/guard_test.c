@@ -325,6 +325,43 @@ static void test_long_digits_and_noise_are_read_to_the_end(void **state)
     }
 }
 
+static void append(void *ctx, struct tw_slice bytes)
+{
+    tw_buf_add(ctx, bytes.ptr, bytes.len);
+}
+
+// The stream moves what it holds when its window of 16 KiB is full, wherever that falls.
+static void test_p6_stream_at_the_windows_edge(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {";1234567890123=30121010000?", ";*************************?"},
+        {"%M123456789012^DOE^3012?", "%M*********************?"},
+        {"\x1B$\x10\x01"
+         "4111\x1B$\x40\x01"
+         "1111 1111 1111X",
+         "\x1B$\x10\x01****\x1B$\x40\x01**** **** 1111X"},
+        {"(8018)400000000000000006 ", "(8018)400000000000000006 "},
+        {"\x1B!4111 1111 1111 1111X", "\x1B!**** **** **** 1111X"},
+    };
+    static char filler[2 * 16384];
+    memset(filler, 'x', sizeof filler);
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0] * 128; i++) {
+        const char *const *pair = pairs[i / 128];
+        size_t before = (1 + i % 2) * 16384 - i / 2 % 64;
+        struct tw_guard_stream *stream = NULL;
+        struct tw_buf out = {0};
+        assert_int_equal(tw_guard_stream_new(&plain, append, &out, &stream), TW_OK);
+        tw_guard_stream_feed(stream, tw_slice_make(filler, before));
+        tw_guard_stream_feed(stream, tw_slice_of(pair[0]));
+        tw_guard_stream_flush(stream);
+        assert_int_equal(out.len, before + strlen(pair[1]));
+        assert_memory_equal(out.ptr + before, pair[1], strlen(pair[1]));
+        tw_guard_stream_free(stream);
+        tw_buf_free(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_what_is_left_of_a_number),
         cmocka_unit_test(test_random_numbers_are_rarely_taken),
         cmocka_unit_test(test_long_digits_and_noise_are_read_to_the_end),
+        cmocka_unit_test(test_p6_stream_at_the_windows_edge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
