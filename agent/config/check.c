@@ -125,27 +125,145 @@ static int device_needs(const struct tw_config_memory *memory, const struct tw_d
                    device->transport, key);
 }
 
-static int check_transport(const struct tw_config_memory *memory, const struct tw_device_config *device)
+static int check_address(const struct tw_config_memory *memory, const char *key, const char *value,
+                         const char *remedy)
 {
-    if (strcmp(device->transport, "serial") == 0) {
-        int rc = device_needs(memory, device, "port", device->port);
-        return rc != TW_OK ? rc : device_needs(memory, device, "baud", device->baud != 0 ? "" : NULL);
+    return is_address(value) ? TW_OK : tw_config_bad_value(memory, key, value, remedy);
+}
+
+// Keys with a few possible values; the first of each is what holds when nothing is said.
+static int check_words(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    bool is_relay = strcmp(device->class_name, "tap") == 0 && device->forward != NULL; // it minds DSR itself
+    const struct {
+        const char *key, *value, *words, *remedy;
+    } keys[] = {
+        {"parity", device->parity, " none even odd mark space ", "use none, even, odd, mark or space"},
+        {"flow", device->flow, is_relay ? " none rtscts xonxoff dtrdsr " : " none rtscts xonxoff ",
+         is_relay ? "use none, rtscts, xonxoff or dtrdsr" : "use none, rtscts or xonxoff"},
+        {"layout", device->layout, " us uk de fr ", "use us, uk, de or fr, as the scanner is set"},
+        {"code_id", device->code_id, " honeywell zebra datalogic ", "use honeywell, zebra or datalogic"},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char word[32];
+        (void)snprintf(word, sizeof word, " %s ", keys[i].value != NULL ? keys[i].value : "");
+        if (keys[i].value != NULL && (strlen(keys[i].value) > 20 || strchr(keys[i].value, ' ') != NULL ||
+                                      strstr(keys[i].words, word) == NULL)) {
+            return tw_config_bad_value(memory, keys[i].key, keys[i].value, keys[i].remedy);
+        }
     }
-    if (strcmp(device->class_name, "tap") == 0 && strcmp(device->transport, "tcp") == 0) {
-        int rc = device_needs(memory, device, "listen", device->listen);
-        rc = rc != TW_OK ? rc : device_needs(memory, device, "forward", device->forward);
-        if (rc == TW_OK && !is_address(device->listen)) {
-            rc = tw_config_bad_value(memory, "listen", device->listen,
-                                     "write host:port, such as 127.0.0.1:9100");
-        }
-        if (rc == TW_OK && !is_address(device->forward)) {
-            rc = tw_config_bad_value(memory, "forward", device->forward, "write host:port of the printer");
-        }
-        return rc;
+    return TW_OK;
+}
+
+// What scanners put around codes is a few characters; one that types ends with Enter or Tab.
+static int check_frame(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    const char *suffix = device->suffix;
+    if (device->prefix != NULL && strlen(device->prefix) > 8) {
+        return tw_config_bad_value(memory, "prefix", device->prefix, "use at most 8 bytes");
+    }
+    if (suffix != NULL && strlen(suffix) > 8) {
+        return tw_config_bad_value(memory, "suffix", suffix, "use at most 8 bytes");
+    }
+    if (suffix != NULL && strcmp(device->transport, "evdev") == 0 && strcmp(suffix, "\r") != 0 &&
+        strcmp(suffix, "\t") != 0) {
+        return tw_config_bad_value(memory, "suffix", suffix, "use \"\\r\" for Enter or \"\\t\" for Tab");
+    }
+    return TW_OK;
+}
+
+static int check_number(const struct tw_config_memory *memory, const char *key, unsigned value,
+                        unsigned least, unsigned most)
+{
+    char text[16];
+    char remedy[48];
+    if (value == 0 || (value >= least && value <= most)) {
+        return TW_OK;
+    }
+    (void)snprintf(text, sizeof text, "%u", value);
+    (void)snprintf(remedy, sizeof remedy, "use %u to %u", least, most);
+    return tw_config_bad_value(memory, key, text, remedy);
+}
+
+static int check_serial(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    int rc = device_needs(memory, device, "port", device->port);
+    rc = rc != TW_OK ? rc : device_needs(memory, device, "baud", device->baud != 0 ? "" : NULL);
+    if (rc == TW_OK && device->forward != NULL && strcmp(device->forward, device->port) == 0) {
+        rc = tw_config_bad_value(memory, "forward", device->forward,
+                                 "it is the till's port; name the printer's");
+    }
+    // The link to a board carries every byte value; a relay between two ports takes the till's settings.
+    bool board = strcmp(device->class_name, "tap") == 0 && device->forward == NULL;
+    rc = rc != TW_OK ? rc : check_number(memory, "bits", device->bits, board ? 8 : 5, 8);
+    if (rc == TW_OK && board && device->flow != NULL && strcmp(device->flow, "xonxoff") == 0) {
+        rc = tw_config_bad_value(memory, "flow", device->flow, "a tap's line is binary; use none or rtscts");
+    }
+    return rc != TW_OK ? rc : check_number(memory, "stop", device->stop, 1, 2);
+}
+
+static int check_relay(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    int rc = device_needs(memory, device, "listen", device->listen);
+    rc = rc != TW_OK ? rc : device_needs(memory, device, "forward", device->forward);
+    rc = rc != TW_OK
+             ? rc
+             : check_address(memory, "listen", device->listen, "write host:port, such as 127.0.0.1:9100");
+    return rc != TW_OK ? rc
+                       : check_address(memory, "forward", device->forward, "write host:port of the printer");
+}
+
+// Form only: hexadecimal digits, as lsusb prints them.
+static bool is_usb(const char *text)
+{
+    return strlen(text) == 9 && strspn(text, "0123456789abcdefABCDEF") == 4 && text[4] == ':' &&
+           strspn(text + 5, "0123456789abcdefABCDEF") == 4;
+}
+
+static int check_usb(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    bool port_is_enough = strcmp(device->transport, "hidraw") == 0 && device->port != NULL;
+    int rc = port_is_enough ? TW_OK : device_needs(memory, device, "usb", device->usb);
+    if (rc == TW_OK && device->usb != NULL && !is_usb(device->usb)) {
+        rc = tw_config_bad_value(memory, "usb", device->usb,
+                                 "write vendor and product in hex, in quotes, such as \"0c2e:0b61\" (lsusb)");
+    }
+    return rc;
+}
+
+static int check_scanner(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    if (strcmp(device->transport, "tcp") == 0) {
+        int rc = device_needs(memory, device, "connect", device->connect);
+        return rc != TW_OK
+                   ? rc
+                   : check_address(memory, "connect", device->connect,
+                                   "write the address in numbers and the port, such as 192.0.2.20:4001");
+    }
+    if (strcmp(device->transport, "hidraw") == 0 || strcmp(device->transport, "evdev") == 0) {
+        return check_usb(memory, device);
     }
     return tw_config_bad_value(memory, "transport", device->transport,
-                               strcmp(device->class_name, "tap") == 0 ? "a tap uses 'tcp' or 'serial'"
-                                                                      : "a scanner uses 'serial'");
+                               "a scanner uses 'serial', 'tcp', 'hidraw' (HID POS) or 'evdev' (keyboard)");
+}
+
+static int check_transport(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    int rc = check_words(memory, device);
+    rc = rc != TW_OK ? rc : check_frame(memory, device);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    if (strcmp(device->transport, "serial") == 0) {
+        return check_serial(memory, device);
+    }
+    if (strcmp(device->class_name, "tap") != 0) {
+        return check_scanner(memory, device);
+    }
+    if (strcmp(device->transport, "tcp") == 0) {
+        return check_relay(memory, device);
+    }
+    return tw_config_bad_value(memory, "transport", device->transport, "a tap uses 'tcp' or 'serial'");
 }
 
 static int check_device(const struct tw_config_memory *memory, const struct tw_device_config *device)

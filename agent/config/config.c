@@ -84,6 +84,22 @@ static int parse_size(const struct tw_config_memory *memory, const char *key, co
     return tw_config_bad_value(memory, key, text, "write a size such as 64MiB or 2GiB");
 }
 
+static void merge_scanner(struct tw_device_config *into, const struct tw_file_device *from)
+{
+    take(&into->connect, from->connect);
+    take(&into->parity, from->parity);
+    take(&into->flow, from->flow);
+    take(&into->usb, from->usb);
+    take(&into->usb_serial, from->usb_serial);
+    take(&into->layout, from->layout);
+    take(&into->prefix, from->prefix);
+    take(&into->suffix, from->suffix);
+    take(&into->code_id, from->code_id);
+    into->baud = from->baud != NULL ? *from->baud : into->baud;
+    into->bits = from->bits != NULL ? *from->bits : into->bits;
+    into->stop = from->stop != NULL ? *from->stop : into->stop;
+}
+
 static int merge_device(struct tw_config_memory *memory, struct tw_device_config *into,
                         const struct tw_file_device *from)
 {
@@ -95,7 +111,7 @@ static int merge_device(struct tw_config_memory *memory, struct tw_device_config
     take(&into->path, from->path);
     take(&into->profile, from->profile);
     take(&into->workstation, from->workstation);
-    into->baud = from->baud != NULL ? *from->baud : into->baud;
+    merge_scanner(into, from);
     if (from->buffer_bytes == NULL) {
         return TW_OK;
     }

@@ -13,9 +13,9 @@
 #include "tillwire/err.h"
 
 struct tw_file_device {
-    char *name, *class_name, *transport, *port, *listen, *forward, *path, *profile, *workstation,
-        *buffer_bytes;
-    uint32_t *baud;
+    char *name, *class_name, *transport, *port, *listen, *forward, *path, *connect, *profile, *workstation,
+        *buffer_bytes, *parity, *flow, *usb, *usb_serial, *layout, *prefix, *suffix, *code_id;
+    uint32_t *baud, *bits, *stop;
 };
 
 struct tw_file_card {

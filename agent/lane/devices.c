@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/lane/parts.h"
+#include "tillwire/hotplug.h"
 #include "tillwire/json.h"
 
 struct tw_lane_device {
@@ -130,7 +131,7 @@ static struct tw_device_config reach(const struct tw_lane *lane, const struct tw
                                      char path[4096])
 {
     struct tw_device_config reached = *config;
-    if (strcmp(config->class_name, "tap") == 0 && strcmp(config->transport, "tcp") == 0) {
+    if (strcmp(config->class_name, "tap") == 0 && config->forward != NULL) {
         (void)snprintf(path, 4096, "%s/%s.tap.sock", lane->with.config->run_dir, config->name);
         reached.transport = "unix";
         reached.path = path;
@@ -173,6 +174,42 @@ static int open_one(struct tw_lane *lane, const struct tw_device_config *config,
     return rc;
 }
 
+// Whatever came, the devices that are down find out whether it was theirs.
+static void on_hotplug(void *ctx, short revents)
+{
+    struct tw_lane *lane = ctx;
+    (void)revents;
+    if (!tw_hotplug_take(lane->hotplug)) {
+        return;
+    }
+    for (size_t i = 0; i < lane->device_count; i++) {
+        tw_device_hurry(lane->devices[i]->device, now(lane->devices[i]));
+        follow(lane->devices[i]);
+    }
+}
+
+// Without it devices come back all the same, only later.
+static void listen_for_devices(struct tw_lane *lane)
+{
+    bool wanted = false;
+    struct tw_error_text err = {0};
+    for (size_t i = 0; i < lane->with.config->device_count; i++) {
+        const struct tw_device_config *config = &lane->with.config->devices[i];
+        wanted = wanted || config->port != NULL || config->usb != NULL;
+    }
+    if (!wanted) {
+        return;
+    }
+    if (tw_hotplug_new(&lane->hotplug, &err) != TW_OK) {
+        (void)fprintf(stderr, "tillwired: %s\n", err.text);
+        return;
+    }
+    lane->hotplug_watch = tw_watch_new(lane->with.loop, tw_hotplug_fd(lane->hotplug), on_hotplug, lane);
+    if (lane->hotplug_watch != NULL) {
+        tw_watch_events(lane->hotplug_watch, POLLIN);
+    }
+}
+
 int tw_lane_open_devices(struct tw_lane *lane, struct tw_error_text *err)
 {
     const struct tw_config *config = lane->with.config;
@@ -184,11 +221,18 @@ int tw_lane_open_devices(struct tw_lane *lane, struct tw_error_text *err)
     for (size_t i = 0; rc == TW_OK && i < config->device_count; i++) {
         rc = open_one(lane, &config->devices[i], err);
     }
+    if (rc == TW_OK) {
+        listen_for_devices(lane);
+    }
     return rc;
 }
 
 void tw_lane_devices_free(struct tw_lane *lane)
 {
+    tw_watch_close(lane->hotplug_watch);
+    tw_hotplug_free(lane->hotplug);
+    lane->hotplug_watch = NULL;
+    lane->hotplug = NULL;
     for (size_t i = 0; i < lane->device_count; i++) {
         struct tw_lane_device *device = lane->devices[i];
         struct tw_lane_tap *tap = tw_lane_tap_named(lane, device->config->name);

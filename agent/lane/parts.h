@@ -29,6 +29,8 @@ struct tw_lane {
     size_t tap_count;
     struct tw_lane_device **devices;
     size_t device_count;
+    struct tw_hotplug *hotplug; // NULL: no device has a node, or there is no udev
+    struct tw_watch *hotplug_watch;
     uint64_t lost_scans; // could not be kept, and nobody asked for an answer: told with the next one
     bool closing;        // nothing is submitted any more
 };

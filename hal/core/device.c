@@ -10,6 +10,7 @@
 enum {
     FIRST_DELAY_MS = 100,
     LONGEST_DELAY_MS = 5000,
+    CONNECT_MS = 5000, // a connection that takes longer is given up
     STEADY_MS = 60000, // up this long, the back-off starts over
     READ_AT_ONCE_BYTES = 64 * 1024,
     READ_BYTES = 8 * 1024,
@@ -24,7 +25,7 @@ struct tw_device {
     struct tw_device_sink sink;
     struct tw_driver_host host;
     struct tw_driver *driver;
-    struct tw_io *io; // NULL unless UP
+    struct tw_io *io; // NULL unless UP or OPENING
     enum state state;
     struct tw_buf out;
     struct tw_error_text why; // last error; "" when none
@@ -58,24 +59,49 @@ static void wait_for_retry(struct tw_device *device, int64_t now_ms)
     device->delay_ms = device->delay_ms * 2 < LONGEST_DELAY_MS ? device->delay_ms * 2 : LONGEST_DELAY_MS;
 }
 
+static void ask_whether_open(struct tw_device *device, int64_t now_ms)
+{
+    int outcome = tw_io_connected(device->io, &device->why);
+    if (outcome != TW_ERR_AGAIN) {
+        step(device, outcome == 0 ? OPENED : FAILED, now_ms);
+    }
+}
+
 static void open_now(struct tw_device *device, int64_t now_ms)
 {
-    int outcome = tw_registry_open(&device->config, &device->io, &device->why);
-    step(device, outcome == 0 ? OPENED : FAILED, now_ms);
+    device->retry_ms = now_ms + CONNECT_MS;
+    if (tw_registry_open(&device->config, &device->io, &device->why) != 0) {
+        step(device, FAILED, now_ms);
+    } else {
+        ask_whether_open(device, now_ms);
+    }
+}
+
+static void give_up(struct tw_device *device, int64_t now_ms)
+{
+    (void)tw_fail(&device->why, TW_ERR_AGAIN,
+                  "device %s does not answer; check its power and its cable, it is tried again by itself",
+                  device->config.name);
+    step(device, FAILED, now_ms);
 }
 
 static void come_up(struct tw_device *device, int64_t now_ms)
 {
     device->up_since_ms = now_ms;
+    if (device->driver->ops->opened(device->driver, &device->io->facts, now_ms, &device->why) != 0) {
+        device->faulty = true;
+        return;
+    }
     device->opens++;
     device->why.text[0] = '\0';
     device->told_down = false;
-    device->driver->ops->opened(device->driver, now_ms);
     device->sink.state(device->sink.ctx, device->config.name, true, NULL);
 }
 
 static void stay_down(struct tw_device *device, int64_t now_ms)
 {
+    tw_io_close(device->io);
+    device->io = NULL;
     wait_for_retry(device, now_ms);
     if (!device->told_down) {
         device->told_down = true;
@@ -88,8 +114,6 @@ static void go_down(struct tw_device *device, int64_t now_ms)
     if (now_ms - device->up_since_ms >= STEADY_MS) {
         device->delay_ms = FIRST_DELAY_MS;
     }
-    tw_io_close(device->io);
-    device->io = NULL;
     tw_buf_clear(&device->out);
     device->driver->ops->lost(device->driver);
     stay_down(device, now_ms);
@@ -105,7 +129,7 @@ static const struct transition transitions[4][EVENTS] = {
                 [OPENED] = {none, CLOSED},
                 [FAILED] = {none, CLOSED},
                 [FAULT] = {none, CLOSED}},
-    [OPENING] = {[DUE] = {none, OPENING},
+    [OPENING] = {[DUE] = {give_up, OPENING},
                  [OPENED] = {come_up, UP},
                  [FAILED] = {stay_down, LOST},
                  [FAULT] = {stay_down, LOST}},
@@ -206,6 +230,11 @@ static void drain(struct tw_device *device, int64_t now_ms)
 
 void tw_device_ready(struct tw_device *device, short revents, int64_t monotonic_ms)
 {
+    if (device->state == OPENING) {
+        ask_whether_open(device, monotonic_ms);
+        settle(device, monotonic_ms);
+        return;
+    }
     if (device->state != UP) {
         return;
     }
@@ -234,6 +263,7 @@ int64_t tw_device_deadline(const struct tw_device *device)
     switch (device->state) {
     case UP:
         return device->driver->ops->deadline(device->driver);
+    case OPENING:
     case LOST:
         return device->retry_ms;
     default:
@@ -257,6 +287,15 @@ void tw_device_restart(struct tw_device *device, int64_t monotonic_ms)
     }
 }
 
+void tw_device_hurry(struct tw_device *device, int64_t monotonic_ms)
+{
+    const struct tw_device_config *config = &device->config;
+    if (device->state == LOST && (config->port != NULL || config->usb != NULL)) {
+        device->delay_ms = FIRST_DELAY_MS;
+        device->retry_ms = monotonic_ms < device->retry_ms ? monotonic_ms : device->retry_ms;
+    }
+}
+
 int tw_device_fd(const struct tw_device *device)
 {
     return device->io != NULL ? device->io->fd : -1;
@@ -264,6 +303,9 @@ int tw_device_fd(const struct tw_device *device)
 
 short tw_device_events(const struct tw_device *device)
 {
+    if (device->state == OPENING) {
+        return POLLOUT;
+    }
     return device->out.len > 0 ? POLLIN | POLLOUT : POLLIN;
 }
 
@@ -288,6 +330,8 @@ static void each_string(struct tw_device_config *config, void (*visit)(const cha
                         void *ctx)
 {
     const char **strings[] = {&config->name,    &config->class_name, &config->transport, &config->port,
+                              &config->parity,  &config->flow,       &config->usb,       &config->usb_serial,
+                              &config->layout,  &config->prefix,     &config->suffix,    &config->code_id,
                               &config->listen,  &config->forward,    &config->path,      &config->connect,
                               &config->profile, &config->workstation};
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {

@@ -5,7 +5,7 @@
 // hal/drivers/CLASS/, one line in hal/drivers/registry.def, and a recording for the tests.
 //
 // Threading: one thread. Memory: an instance owns all its data; host and config outlive it.
-// Time: monotonic milliseconds come in. Errors: feed and tick return a negative tw_err with one
+// Time: monotonic milliseconds come in. Errors: opened, feed and tick return a negative tw_err with one
 // sentence when the device cannot go on; hal/core then closes and reopens it. Odd input is counted
 // in `errors` instead.
 #ifndef TW_HAL_DRIVER_H
@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 
+#include "hal/io/io.h"
 #include "tillwire/device.h"
 
 struct tw_driver;
@@ -26,8 +27,11 @@ struct tw_driver_host {
 };
 
 struct tw_driver_ops {
-    void (*opened)(struct tw_driver *driver, int64_t now_ms); // the transport is up, from the start
-    void (*lost)(struct tw_driver *driver);                   // it is gone: half a message is no message
+    // The transport is up, from the start; `facts` are borrowed for the call. A negative return says
+    // that the device is not of the kind this driver reads; it is closed and tried again later.
+    int (*opened)(struct tw_driver *driver, const struct tw_io_facts *facts, int64_t now_ms,
+                  struct tw_error_text *err);
+    void (*lost)(struct tw_driver *driver); // it is gone: half a message is no message
     int (*feed)(struct tw_driver *driver, struct tw_slice bytes, int64_t now_ms, struct tw_error_text *err);
     int (*tick)(struct tw_driver *driver, int64_t now_ms, struct tw_error_text *err);
     int64_t (*deadline)(const struct tw_driver *driver); // when to tick; INT64_MAX: no need
@@ -48,6 +52,16 @@ typedef int tw_driver_create(const struct tw_driver_host *host, struct tw_driver
                              struct tw_error_text *err);
 
 // For drivers that have nothing to do there.
+static inline int tw_driver_no_opened(struct tw_driver *driver, const struct tw_io_facts *facts,
+                                      int64_t now_ms, struct tw_error_text *err)
+{
+    (void)driver;
+    (void)facts;
+    (void)now_ms;
+    (void)err;
+    return 0;
+}
+
 static inline int64_t tw_driver_no_deadline(const struct tw_driver *driver)
 {
     (void)driver;

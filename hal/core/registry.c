@@ -23,7 +23,8 @@ enum { ENTRIES = sizeof entries / sizeof entries[0] };
 
 static int open_serial(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
 {
-    return tw_io_serial_open(config->port, config->baud, out, err);
+    const struct tw_io_line line = {config->baud, config->bits, config->stop, config->parity, config->flow};
+    return tw_io_serial_open(config->port, &line, out, err);
 }
 
 static int open_unix(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
@@ -31,24 +32,47 @@ static int open_unix(const struct tw_device_config *config, struct tw_io **out, 
     return tw_io_unix_open(config->path, out, err);
 }
 
+static int open_tcp(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
+{
+    return tw_io_tcp_open(config->connect, out, err);
+}
+
+static int open_hidraw(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
+{
+    const struct tw_io_usb which = {config->usb, config->usb_serial, config->port};
+    return tw_io_hidraw_open(&which, out, err);
+}
+
+static int open_evdev(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
+{
+    const struct tw_io_usb which = {config->usb, config->usb_serial, config->port};
+    return tw_io_evdev_open(&which, out, err);
+}
+
 struct transport {
     const char *name;
-    const char *key; // what must be configured
-    size_t key_at;   // where it stands in struct tw_device_config
+    const char *class_name; // NULL: any
+    const char *key;        // what must be configured; NULL: the transport says it
+    size_t key_at;          // where it stands in struct tw_device_config
     int (*open)(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err);
 };
 
+#define AT(member) #member, offsetof(struct tw_device_config, member)
 static const struct transport transports[] = {
-    {"serial", "port", offsetof(struct tw_device_config, port), open_serial},
-    {"unix", "path", offsetof(struct tw_device_config, path), open_unix},
-    {"tcp", "path", offsetof(struct tw_device_config, path), open_unix}, // tillwire-relay's socket
+    {"serial", NULL, AT(port), open_serial}, {"unix", NULL, AT(path), open_unix},
+    {"tcp", "tap", AT(path), open_unix}, // tillwire-relay's socket
+    {"tcp", NULL, AT(connect), open_tcp},    {"hidraw", NULL, NULL, 0, open_hidraw}, // `usb` or `port`
+    {"evdev", NULL, AT(usb), open_evdev},
 };
+#undef AT
 
-static const struct transport *find_transport(const char *name)
+static const struct transport *find_transport(const struct tw_device_config *config)
 {
     for (size_t i = 0; i < sizeof transports / sizeof transports[0]; i++) {
-        if (strcmp(transports[i].name, name) == 0) {
-            return &transports[i];
+        const struct transport *transport = &transports[i];
+        if (strcmp(transport->name, config->transport) == 0 &&
+            (transport->class_name == NULL || strcmp(transport->class_name, config->class_name) == 0)) {
+            return transport;
         }
     }
     return NULL;
@@ -71,9 +95,12 @@ static int not_found(const struct tw_device_config *config, struct tw_error_text
 
 static int check_key(const struct tw_device_config *config, struct tw_error_text *err)
 {
-    const struct transport *transport = find_transport(config->transport);
+    const struct transport *transport = find_transport(config);
     if (transport == NULL) {
         return not_found(config, err);
+    }
+    if (transport->key == NULL) {
+        return 0;
     }
     const char *value;
     memcpy(&value, (const char *)config + transport->key_at, sizeof value);
@@ -105,5 +132,5 @@ int tw_registry_find(const struct tw_device_config *config, tw_driver_create **o
 
 int tw_registry_open(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
 {
-    return find_transport(config->transport)->open(config, out, err);
+    return find_transport(config)->open(config, out, err);
 }

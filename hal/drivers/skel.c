@@ -15,12 +15,6 @@ struct skel {
     bool overflow;
 };
 
-static void skel_opened(struct tw_driver *driver, int64_t now_ms)
-{
-    (void)driver;
-    (void)now_ms;
-}
-
 static void skel_lost(struct tw_driver *driver)
 {
     struct skel *skel = (struct skel *)driver;
@@ -64,7 +58,7 @@ static void skel_free(struct tw_driver *driver)
 }
 
 static const struct tw_driver_ops skel_ops = {
-    .opened = skel_opened,
+    .opened = tw_driver_no_opened,
     .lost = skel_lost,
     .feed = skel_feed,
     .tick = tw_driver_no_tick,

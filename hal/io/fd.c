@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -47,4 +50,35 @@ int tw_io_fd_write(struct tw_io *io, struct tw_slice bytes, size_t *put)
     }
     *put = (size_t)len;
     return 0;
+}
+
+void tw_io_fd_close(struct tw_io *io)
+{
+    (void)close(io->fd);
+    free(io);
+}
+
+static bool read_id(const char *text, uint16_t *out)
+{
+    unsigned value = 0;
+    for (size_t i = 0; i < 4; i++) {
+        if (!isxdigit((unsigned char)text[i])) {
+            return false;
+        }
+        unsigned char c = (unsigned char)tolower((unsigned char)text[i]);
+        value = value << 4 | (unsigned)(isdigit(c) ? c - '0' : c - 'a' + 10);
+    }
+    *out = (uint16_t)value;
+    return true;
+}
+
+bool tw_io_usb_ids(const char *text, uint16_t *vendor, uint16_t *product)
+{
+    uint16_t ids[2];
+    if (strlen(text) != 9 || text[4] != ':' || !read_id(text, &ids[0]) || !read_id(text + 5, &ids[1])) {
+        return false;
+    }
+    *vendor = ids[0];
+    *product = ids[1];
+    return true;
 }

@@ -7,13 +7,7 @@
 
 #include "hal/io/io.h"
 
-static void close_unix(struct tw_io *io)
-{
-    (void)close(io->fd);
-    free(io);
-}
-
-static const struct tw_io_ops unix_ops = {tw_io_fd_read, tw_io_fd_write, close_unix};
+static const struct tw_io_ops unix_ops = {tw_io_fd_read, tw_io_fd_write, tw_io_fd_close, NULL};
 
 // One sentence for what connect(2) says.
 static int refuse(const char *path, int cause, struct tw_error_text *err)
@@ -46,7 +40,7 @@ int tw_io_unix_open(const char *path, struct tw_io **out, struct tw_error_text *
         free(io);
         return refuse(path, cause, err);
     }
-    *io = (struct tw_io){&unix_ops, fd};
+    *io = (struct tw_io){.ops = &unix_ops, .fd = fd};
     *out = io;
     return 0;
 }

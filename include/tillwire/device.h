@@ -17,12 +17,22 @@
 #include "tillwire/bytes.h"
 #include "tillwire/err.h"
 
-struct tw_device_config {   // one entry of `devices:`; NULL or 0 where not given
-    const char *name;       // [A-Za-z0-9_-]{1,32}
-    const char *class_name; // "tap", "scanner"
-    const char *transport;  // "serial", "tcp", "unix"
-    const char *port;       // serial: a path, by-id links allowed
-    unsigned baud;
+struct tw_device_config {    // one entry of `devices:`; NULL or 0 where not given
+    const char *name;        // [A-Za-z0-9_-]{1,32}
+    const char *class_name;  // "tap", "scanner"
+    const char *transport;   // "serial", "tcp", "unix", "hidraw", "evdev"
+    const char *port;        // serial, hidraw, evdev: a path, by-id links allowed
+    unsigned baud;           // serial
+    unsigned bits;           // serial: 5 to 8, default 8
+    unsigned stop;           // serial: 1 or 2, default 1
+    const char *parity;      // serial: "none", "even", "odd", "mark", "space"
+    const char *flow;        // serial: "none", "rtscts", "xonxoff"
+    const char *usb;         // hidraw, evdev: vendor and product, "VVVV:PPPP" in hex
+    const char *usb_serial;  // hidraw, evdev: serial number, where several are alike
+    const char *layout;      // evdev: the keys' layout, "us", "uk", "de", "fr"; default "us"
+    const char *prefix;      // scanner: what stands before each code, and is no part of it
+    const char *suffix;      // scanner: what ends each code
+    const char *code_id;     // serial scanner: whose one-letter identifiers are in front of codes
     const char *listen;      // tap over tcp: where tillwire-relay accepts the till, "host:port"
     const char *forward;     // and the printer it forwards to
     const char *path;        // unix: the socket to connect to (set by the agent for relays)
@@ -92,6 +102,10 @@ void tw_device_acknowledge(struct tw_device *device, uint64_t offset, int64_t mo
 
 // Closes and opens the device anew, as after a loss: a tap says HELLO again and is asked from where.
 void tw_device_restart(struct tw_device *device, int64_t monotonic_ms);
+
+// Something was plugged in (tw_hotplug): a device that is down and has a node is tried at its next
+// deadline, which is now; the back-off starts over.
+void tw_device_hurry(struct tw_device *device, int64_t monotonic_ms);
 
 void tw_device_status(const struct tw_device *device, struct tw_device_status *out);
 

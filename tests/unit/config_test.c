@@ -162,6 +162,35 @@ static void the_way_to_the_broker_is_read_and_its_password_kept_secret(void **st
     assert_null(strstr(err.text, "s3cret"));
 }
 
+// What the four kinds of scanner are told.
+static void scanners_of_every_kind_are_read(void **state)
+{
+    const struct folder *folder = *state;
+    put_changed(
+        folder, "baud: 9600",
+        "baud: 9600, bits: 7, stop: 2, parity: even, flow: rtscts, prefix: \"\\x02\", suffix: \"\\r\\n\", "
+        "code_id: zebra}\n"
+        "  - {name: net, class: scanner, transport: tcp, connect: \"192.0.2.20:4001\"}\n"
+        "  - {name: pos, class: scanner, transport: hidraw, usb: \"0c2e:0b61\", usb_serial: S1}\n"
+        "  - {name: node, class: scanner, transport: hidraw, port: /dev/hidraw0}\n"
+        "  - {name: keys, class: scanner, transport: evdev, usb: \"05e0:1200\", layout: de");
+    struct tw_config *config = load_good(folder);
+    const struct tw_device_config *scanner = tw_config_device(config, "scanner");
+    assert_int_equal(scanner->bits, 7);
+    assert_int_equal(scanner->stop, 2);
+    assert_string_equal(scanner->parity, "even");
+    assert_string_equal(scanner->flow, "rtscts");
+    assert_string_equal(scanner->prefix, "\x02");
+    assert_string_equal(scanner->suffix, "\r\n");
+    assert_string_equal(scanner->code_id, "zebra");
+    assert_string_equal(tw_config_device(config, "net")->connect, "192.0.2.20:4001");
+    assert_string_equal(tw_config_device(config, "pos")->usb, "0c2e:0b61");
+    assert_string_equal(tw_config_device(config, "pos")->usb_serial, "S1");
+    assert_string_equal(tw_config_device(config, "node")->port, "/dev/hidraw0");
+    assert_string_equal(tw_config_device(config, "keys")->layout, "de");
+    tw_config_free(config);
+}
+
 // P8: the error names file, line and key, and nothing is loaded.
 static void errors_name_the_place(void **state)
 {
@@ -179,6 +208,28 @@ static void errors_name_the_place(void **state)
         {"baud: 9600", "baud: fast", "tillwire.yaml:11:", "fast"},
         {"baud: 9600", "bauds: 9600", "tillwire.yaml:11:", "'bauds'"},
         {", baud: 9600", "", "tillwire.yaml:11:", "'baud'"},
+        {"baud: 9600", "baud: 9600, bits: 9", "tillwire.yaml:11:", "'bits'"},
+        {"class: scanner", "class: tap, bits: 7", "tillwire.yaml:11:", "'bits'"},
+        {"class: scanner", "class: tap, flow: xonxoff", "tillwire.yaml:11:", "'flow'"},
+        {"baud: 9600", "baud: 9600, stop: 3", "tillwire.yaml:11:", "'stop'"},
+        {"baud: 9600", "baud: 9600, parity: maybe", "tillwire.yaml:11:", "'parity'"},
+        {"baud: 9600", "baud: 9600, flow: dtr", "tillwire.yaml:11:", "'flow'"},
+        {"baud: 9600", "baud: 9600, code_id: acme", "tillwire.yaml:11:", "'code_id'"},
+        {"transport: serial", "transport: tcp", "tillwire.yaml:11:", "'connect'"},
+        {"transport: serial", "transport: tcp, connect: \"192.0.2.20\"", "tillwire.yaml:11:", "'connect'"},
+        {"transport: serial", "transport: evdev", "tillwire.yaml:11:", "'usb'"},
+        {"transport: serial", "transport: evdev, usb: \"0c2e-0b61\"", "tillwire.yaml:11:", "'usb'"},
+        {"transport: serial", "transport: evdev, usb: \"0c2e:0b61\", layout: xx",
+         "tillwire.yaml:11:", "'layout'"},
+        {"baud: 9600", "baud: 9600, prefix: abcdefghi", "tillwire.yaml:11:", "'prefix'"},
+        {"baud: 9600", "baud: 9600, suffix: abcdefghi", "tillwire.yaml:11:", "'suffix'"},
+        {"transport: serial", "transport: evdev, usb: \"0c2e:0b61\", suffix: x",
+         "tillwire.yaml:11:", "'suffix'"},
+        {"transport: serial", "transport: smoke", "tillwire.yaml:11:", "'transport'"},
+        {"baud: 9600", "baud: 9600, flow: dtrdsr", "tillwire.yaml:11:", "'flow'"},
+        {"class: scanner, transport: serial, port: /dev/ttyS0",
+         "class: tap, transport: serial, port: /dev/ttyS0, forward: /dev/ttyS0",
+         "tillwire.yaml:11:", "'forward'"},
         {"class: scanner", "class: scaner", "tillwire.yaml:11:", "'class'"},
         {"transport: tcp", "transport: smoke", "tillwire.yaml:9:", "'transport'"},
         {"forward: \"192.0.2.10:9100\"", "forward: \"192.0.2.10\"", "tillwire.yaml:10:", "'forward'"},
@@ -203,6 +254,24 @@ static void errors_name_the_place(void **state)
         if (strstr(err.text, cases[i].place) == NULL || strstr(err.text, cases[i].key) == NULL) {
             fail_msg("case %zu: '%s' lacks '%s' or '%s'", i, err.text, cases[i].place, cases[i].key);
         }
+    }
+}
+
+// A serial tap with `forward` is the relay's, one without is a board that speaks the tap link.
+static void a_serial_tap_may_stand_between_two_ports(void **state)
+{
+    const struct folder *folder = *state;
+    static const char *const flows[] = {"none", "rtscts", "dtrdsr", "xonxoff"};
+    for (size_t i = 0; i < sizeof flows / sizeof flows[0]; i++) {
+        char device[128];
+        (void)snprintf(device, sizeof device,
+                       "class: tap, transport: serial, port: /dev/ttyS0, forward: /dev/ttyS1, flow: %s",
+                       flows[i]);
+        put_changed(folder, "class: scanner, transport: serial, port: /dev/ttyS0", device);
+        struct tw_config *config = load_good(folder);
+        assert_string_equal(tw_config_device(config, "scanner")->forward, "/dev/ttyS1");
+        assert_string_equal(tw_config_device(config, "scanner")->flow, flows[i]);
+        tw_config_free(config);
     }
 }
 
@@ -266,7 +335,9 @@ int main(void)
                                         make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(the_documented_example_is_read, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(conf_d_merges, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(scanners_of_every_kind_are_read, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(errors_name_the_place, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(a_serial_tap_may_stand_between_two_ports, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(the_journal_key_may_be_a_credential_or_none, make_folder,
                                         drop_folder),
         cmocka_unit_test_setup_teardown(files_that_are_no_yaml, make_folder, drop_folder),

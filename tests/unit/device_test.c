@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "hal/drivers/drivers.h"
+#include "tests/fakes/hid_scanner.h"
 #include "tests/fakes/lane.h"
 
 // ---- the registry
@@ -48,7 +50,7 @@ static void collect(void *ctx, struct tw_slice bytes)
 
 // Noise in any pieces never fails, never needs more than its bytes, and counts the same however it
 // is cut; after `lost` nothing of the old line is left; a tick is always allowed.
-static void check_contract(tw_driver_create *create)
+static void check_contract(tw_driver_create *create, const struct tw_io_facts *facts)
 {
     uint32_t random = lane_seed();
     uint8_t noise[6000];
@@ -65,7 +67,7 @@ static void check_contract(tw_driver_create *create)
         struct tw_driver *driver = NULL;
         struct tw_error_text err = {0};
         assert_int_equal(create(&host, &driver, &err), 0);
-        driver->ops->opened(driver, 0);
+        assert_int_equal(driver->ops->opened(driver, facts, 0, &err), 0);
         for (size_t at = 0; at < sizeof noise;) {
             size_t len = cut == 0 ? 1 : 1 + lane_next_random(&random) % 700;
             len = len < sizeof noise - at ? len : sizeof noise - at;
@@ -74,7 +76,7 @@ static void check_contract(tw_driver_create *create)
         }
         calls[cut] = lane.calls;
         driver->ops->lost(driver);
-        driver->ops->opened(driver, 10000);
+        assert_int_equal(driver->ops->opened(driver, facts, 10000, &err), 0);
         lane.calls = 0;
         assert_int_equal(driver->ops->tick(driver, 20000, &err), 0);
         assert_int_equal(lane.calls, 0);
@@ -85,13 +87,176 @@ static void check_contract(tw_driver_create *create)
     assert_int_equal(calls[0], calls[1]);
 }
 
+// What a driver is told at `opened` it reads there and then, or refuses in one sentence that names the
+// device; after that it can be tried again with other facts.
+static void check_facts(tw_driver_create *create, const struct tw_io_facts *facts, bool may_refuse)
+{
+    struct lane lane = {0};
+    struct tw_device_sink sink = lane_sink_of(&lane);
+    struct tw_device_config config = {.name = "the-device", .class_name = "c", .transport = "t"};
+    size_t sent = 0;
+    struct tw_driver_host host = {&config, &sink, &sent, collect};
+    struct tw_driver *driver = NULL;
+    struct tw_error_text err = {0};
+    assert_int_equal(create(&host, &driver, &err), 0);
+    for (int64_t now_ms = 0; now_ms < 3000; now_ms += 1000) {
+        int outcome = driver->ops->opened(driver, facts, now_ms, &err);
+        assert_true(outcome == 0 || (may_refuse && outcome < 0 && strstr(err.text, "the-device") != NULL));
+        driver->ops->lost(driver);
+        assert_true(driver->ops->deadline(driver) > now_ms);
+    }
+    uint8_t descriptor[sizeof hid_scanner_descriptor];
+    memcpy(descriptor, hid_scanner_descriptor, sizeof descriptor);
+    struct tw_io_facts passing = {.descriptor = tw_slice_make(descriptor, sizeof descriptor)};
+    assert_int_equal(driver->ops->opened(driver, &passing, 3000, &err), 0);
+    memset(descriptor, 0xff, sizeof descriptor); // borrowed for the call, no longer
+    static const uint8_t report[] = {5, 0, 2, 1, ']', 'E', '0'};
+    assert_int_equal(driver->ops->feed(driver, tw_slice_make(report, sizeof report), 3000, &err), 0);
+    assert_int_equal(lane.calls, 0);
+    driver->ops->free(driver);
+}
+
+static void check_driver(tw_driver_create *create)
+{
+    const struct tw_io_facts scanner = {
+        .vendor = 0x1234,
+        .product = 0x0a0b,
+        .serial = "S1",
+        .name = "scanner",
+        .descriptor = tw_slice_make(hid_scanner_descriptor, sizeof hid_scanner_descriptor)};
+    const struct tw_io_facts nothing = {0};
+    const struct tw_io_facts damaged = {.descriptor = tw_slice_make("\x05\x8c\x09\x02\xa1", 5)};
+    check_contract(create, &scanner);
+    check_facts(create, &scanner, false);
+    check_facts(create, &nothing, true);
+    check_facts(create, &damaged, true);
+}
+
 static void contract_of_every_driver(void **state)
 {
     (void)state;
-    check_contract(tw_skel_new);
-#define TW_DRIVER(class_name, transport, create) check_contract(create);
+    check_driver(tw_skel_new);
+#define TW_DRIVER(class_name, transport, create) check_driver(create);
 #include "hal/drivers/registry.def"
 #undef TW_DRIVER
+}
+
+// A scanner in the wrong mode, or no scanner, is down with a reason, and not tried in a spin.
+static void a_device_of_another_kind_is_down(void **state)
+{
+    (void)state;
+    struct lane lane = {0};
+    struct tw_device_sink sink = lane_sink_of(&lane);
+    struct tw_device_config config = {
+        .name = "scanner", .class_name = "scanner", .transport = "tcp", .connect = "not-numbers:4001"};
+    struct tw_error_text err = {0};
+    struct tw_device *device = NULL;
+    assert_int_equal(tw_device_new(&config, &sink, 1, &device, &err), 0);
+    for (int64_t now_ms = 0; now_ms < 100000; now_ms = tw_device_deadline(device)) {
+        tw_device_tick(device, now_ms);
+        assert_int_equal(tw_device_fd(device), -1);
+        assert_true(tw_device_deadline(device) > now_ms);
+    }
+    assert_int_equal(lane.downs, 1);
+    assert_non_null(strstr(lane.why, "in numbers"));
+    tw_device_free(device);
+}
+
+// ---- connecting
+
+static int listen_on(struct sockaddr_in *address, char text[32])
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t len = sizeof *address;
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(fd, (struct sockaddr *)address, sizeof *address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)address, &len), 0);
+    (void)snprintf(text, 32, "127.0.0.1:%u", (unsigned)ntohs(address->sin_port));
+    return fd;
+}
+
+static struct tw_device *new_network_scanner(struct lane *lane, const char *connect_to)
+{
+    struct tw_device_sink sink = lane_sink_of(lane);
+    struct tw_device_config config = {
+        .name = "scanner", .class_name = "scanner", .transport = "tcp", .connect = connect_to};
+    struct tw_error_text err = {0};
+    struct tw_device *device = NULL;
+    assert_int_equal(tw_device_new(&config, &sink, 1, &device, &err), 0);
+    return device;
+}
+
+static void wait_for(struct tw_device *device, int64_t now_ms)
+{
+    struct pollfd entry = {.fd = tw_device_fd(device), .events = tw_device_events(device)};
+    assert_int_equal(poll(&entry, 1, 5000), 1);
+    tw_device_ready(device, entry.revents, now_ms);
+}
+
+static void a_network_scanner_connects_and_comes_back(void **state)
+{
+    (void)state;
+    struct sockaddr_in address;
+    char text[32];
+    struct lane lane = {0};
+    int listener = listen_on(&address, text);
+    struct tw_device *device = new_network_scanner(&lane, text);
+    tw_device_tick(device, 0); // nobody listens yet
+    while (tw_device_fd(device) >= 0) {
+        wait_for(device, 0);
+    }
+    assert_int_equal(lane.downs, 1);
+    assert_int_equal(listen(listener, 4), 0);
+    int64_t now_ms = tw_device_deadline(device);
+    for (unsigned round = 1; round <= 3; round++) {
+        tw_device_tick(device, now_ms);
+        while (lane.ups < round) {
+            assert_int_equal(tw_device_events(device), POLLOUT);
+            wait_for(device, now_ms);
+        }
+        int peer = accept(listener, NULL, NULL);
+        assert_int_equal(send(peer, "4006381333931\r42\r", 17, 0), 17);
+        while (lane.scans < 2 * round) {
+            wait_for(device, now_ms);
+        }
+        (void)close(peer);
+        wait_for(device, now_ms);
+        assert_int_equal(tw_device_fd(device), -1);
+        now_ms = tw_device_deadline(device);
+    }
+    tw_device_free(device);
+    (void)close(listener);
+}
+
+// A backlog that is full leaves a connection undecided, like a box that is switched off.
+static void a_connection_that_is_not_answered_is_given_up(void **state)
+{
+    (void)state;
+    struct sockaddr_in address;
+    char text[32];
+    struct lane lane = {0};
+    int fillers[8];
+    int listener = listen_on(&address, text);
+    assert_int_equal(listen(listener, 0), 0);
+    for (size_t i = 0; i < 8; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)connect(fillers[i], (struct sockaddr *)&address, sizeof address);
+    }
+    struct tw_device *device = new_network_scanner(&lane, text);
+    tw_device_tick(device, 1000); // returns at once
+    assert_true(tw_device_fd(device) >= 0);
+    assert_int_equal(lane.ups, 0);
+    assert_int_equal(tw_device_deadline(device), 6000);
+    tw_device_tick(device, 6000);
+    assert_int_equal(tw_device_fd(device), -1);
+    assert_int_equal(lane.downs, 1);
+    assert_non_null(strstr(lane.why, "does not answer"));
+    assert_true(tw_device_deadline(device) > 6000);
+    tw_device_free(device);
+    for (size_t i = 0; i < 8; i++) {
+        (void)close(fillers[i]);
+    }
+    (void)close(listener);
 }
 
 // ---- back-off
@@ -138,6 +303,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(p8_what_is_missing_is_named),
         cmocka_unit_test(contract_of_every_driver),
+        cmocka_unit_test(a_device_of_another_kind_is_down),
+        cmocka_unit_test(a_network_scanner_connects_and_comes_back),
+        cmocka_unit_test(a_connection_that_is_not_answered_is_given_up),
         cmocka_unit_test(back_off_doubles_with_jitter_and_starts_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

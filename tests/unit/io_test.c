@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <termios.h>
 
 #include "hal/io/io.h"
 #include "tests/fakes/pty.h"
@@ -35,7 +36,7 @@ static void serial_carries_every_byte_value(void **state)
     fake_pty_plug(&pty);
     struct tw_io *io = NULL;
     struct tw_error_text err = {0};
-    assert_int_equal(tw_io_serial_open(pty.link, 0, &io, &err), 0);
+    assert_int_equal(tw_io_serial_open(pty.link, &(struct tw_io_line){0}, &io, &err), 0);
     uint8_t all[256];
     for (int i = 0; i < 256; i++) {
         all[i] = (uint8_t)i;
@@ -63,13 +64,14 @@ static void serial_is_exclusive_and_says_what_is_wrong(void **state)
     (void)state;
     struct tw_io *io = NULL;
     struct tw_error_text err = {0};
-    assert_int_equal(tw_io_serial_open("/nonexistent/usb-scanner", 9600, &io, &err), TW_ERR_NOT_FOUND);
+    assert_int_equal(tw_io_serial_open("/nonexistent/usb-scanner", &(struct tw_io_line){0}, &io, &err),
+                     TW_ERR_NOT_FOUND);
     assert_non_null(strstr(err.text, "/nonexistent/usb-scanner"));
-    assert_int_equal(tw_io_serial_open("/dev/null", 9600, &io, &err), TW_ERR_IO);
+    assert_int_equal(tw_io_serial_open("/dev/null", &(struct tw_io_line){0}, &io, &err), TW_ERR_IO);
     struct fake_pty pty = {0};
     fake_pty_plug(&pty);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(tw_io_serial_open(pty.link, 115200, &io, &err), 0);
+        assert_int_equal(tw_io_serial_open(pty.link, &(struct tw_io_line){.baud = 115200}, &io, &err), 0);
         // Root may open it all the same (CAP_SYS_ADMIN, ioctl_tty(2)).
         int second = open(pty.link, O_RDWR | O_NOCTTY);
         assert_true(second < 0 || geteuid() == 0);
@@ -88,7 +90,7 @@ static void serial_unplugged_is_closed(void **state)
     fake_pty_plug(&pty);
     struct tw_io *io = NULL;
     struct tw_error_text err = {0};
-    assert_int_equal(tw_io_serial_open(pty.link, 9600, &io, &err), 0);
+    assert_int_equal(tw_io_serial_open(pty.link, &(struct tw_io_line){0}, &io, &err), 0);
     fake_pty_unplug(&pty);
     uint8_t byte;
     size_t got = 0;
@@ -129,6 +131,84 @@ static void unix_socket_connects_and_closes(void **state)
     assert_int_equal(tw_io_unix_open(far_too_long, &io, &err), TW_ERR_INVALID);
 }
 
+static void serial_line_is_set_as_configured(void **state)
+{
+    (void)state;
+    struct fake_pty pty = {0};
+    fake_pty_plug(&pty);
+    struct tw_io *io = NULL;
+    struct tw_error_text err = {0};
+    struct termios got;
+    // A pty has no parity and 8 bits whatever it is told; libserialport's answer is what can be seen.
+    const struct tw_io_line wanted = {
+        .baud = 19200, .bits = 8, .stop = 2, .parity = "none", .flow = "xonxoff"};
+    assert_int_equal(tw_io_serial_open(pty.link, &wanted, &io, &err), 0);
+    assert_int_equal(tcgetattr(io->fd, &got), 0);
+    assert_int_equal(cfgetispeed(&got), B19200);
+    assert_true((got.c_cflag & CSTOPB) != 0);
+    assert_true((got.c_iflag & (IXON | IXOFF)) == (IXON | IXOFF));
+    assert_true((got.c_cflag & CRTSCTS) == 0);
+    tw_io_close(io);
+    const struct tw_io_line hardware = {.flow = "rtscts"};
+    assert_int_equal(tw_io_serial_open(pty.link, &hardware, &io, &err), 0);
+    assert_int_equal(tcgetattr(io->fd, &got), 0);
+    assert_true((got.c_cflag & CSTOPB) == 0);
+    assert_true((got.c_cflag & CRTSCTS) != 0);
+    assert_true((got.c_iflag & (IXON | IXOFF)) == 0);
+    tw_io_close(io);
+    fake_pty_remove(&pty);
+}
+
+// P8
+static void serial_settings_that_do_not_exist_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        struct tw_io_line line;
+        const char *key;
+    } bad[] = {{{.bits = 9}, "`bits`"},
+               {{.bits = 4}, "`bits`"},
+               {{.stop = 3}, "`stop`"},
+               {{.parity = "odd?"}, "`parity`"},
+               {{.flow = "dtrdsr"}, "`flow`"}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct tw_io *io = NULL;
+        struct tw_error_text err = {0};
+        assert_int_equal(tw_io_serial_open("/dev/null", &bad[i].line, &io, &err), TW_ERR_INVALID);
+        assert_non_null(strstr(err.text, bad[i].key));
+        assert_null(io);
+    }
+}
+
+static void tcp_addresses_are_numbers(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"scanner.example:4001", "192.0.2.1", "192.0.2.1:", ":4001", "[::1:4001",
+                                      "192.0.2.1:http",       "[]:1"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct tw_io *io = NULL;
+        struct tw_error_text err = {0};
+        assert_int_equal(tw_io_tcp_open(bad[i], &io, &err), TW_ERR_INVALID);
+        assert_non_null(strstr(err.text, "192.0.2.20:4001"));
+    }
+}
+
+static void usb_ids_are_eight_digits(void **state)
+{
+    (void)state;
+    uint16_t vendor = 1;
+    uint16_t product = 2;
+    static const char *const bad[] = {"",           "12345678",  "123:45678", "0C2E:0b6",
+                                      "0c2e:0b611", "0c2g:0b61", "0x2e:0b61"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(tw_io_usb_ids(bad[i], &vendor, &product));
+    }
+    assert_int_equal(vendor, 1); // untouched
+    assert_true(tw_io_usb_ids("0C2E:0b61", &vendor, &product));
+    assert_int_equal(vendor, 0x0c2e);
+    assert_int_equal(product, 0x0b61);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +216,10 @@ int main(void)
         cmocka_unit_test(serial_is_exclusive_and_says_what_is_wrong),
         cmocka_unit_test(serial_unplugged_is_closed),
         cmocka_unit_test(unix_socket_connects_and_closes),
+        cmocka_unit_test(serial_line_is_set_as_configured),
+        cmocka_unit_test(serial_settings_that_do_not_exist_are_named),
+        cmocka_unit_test(tcp_addresses_are_numbers),
+        cmocka_unit_test(usb_ids_are_eight_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

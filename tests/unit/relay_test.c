@@ -293,6 +293,25 @@ static void a_new_agent_takes_the_place_of_an_old_one(void **state)
     relay_world_free_world(world);
 }
 
+// An orderly end would tell the till that all is printed.
+static void a_killed_relay_resets_its_till(void **state)
+{
+    (void)state;
+    struct relay_world *world = relay_world_new_world(0);
+    world->till = relay_world_connect_till(world);
+    relay_world_add(&world->to_print, "half", 4);
+    UNTIL(world, world->printed.len == 4);
+    assert_int_equal(kill(world->relay, SIGKILL), 0);
+    assert_int_equal(waitpid(world->relay, NULL, 0), world->relay);
+    UNTIL(world, world->till_ended);
+    assert_true(world->till_reset);
+    UNTIL(world, world->printer_ended);
+    (void)close(world->printer);
+    world->printer = -1;
+    relay_world_start_relay(world, 0);
+    relay_world_free_world(world);
+}
+
 // P8: one sentence with a remedy; and what a dead relay left behind is no obstacle.
 static void p8_what_is_in_the_way_is_named(void **state)
 {
@@ -351,6 +370,7 @@ int main(void)
         cmocka_unit_test(p7_overrun_is_counted_exactly),
         cmocka_unit_test(sigterm_forwards_what_was_received),
         cmocka_unit_test(a_new_agent_takes_the_place_of_an_old_one),
+        cmocka_unit_test(a_killed_relay_resets_its_till),
         cmocka_unit_test(p8_what_is_in_the_way_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

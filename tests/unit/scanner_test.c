@@ -10,10 +10,13 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <poll.h>
 
 #include "tests/fakes/pty.h"
 #include "tillwire/device.h"
+
+enum { REPLUGS = 500 };
 
 struct seen {
     char scans[16][600];
@@ -163,6 +166,18 @@ static void too_long_is_dropped_and_counted(void **state)
     close_rig(&rig);
 }
 
+static unsigned open_files(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    unsigned count = 0;
+    assert_non_null(folder);
+    while (readdir(folder) != NULL) {
+        count++;
+    }
+    (void)closedir(folder);
+    return count;
+}
+
 // Half a scan dies with the cable; the device is found again behind its link, at another node.
 static void unplugged_and_plugged_in_again(void **state)
 {
@@ -170,7 +185,8 @@ static void unplugged_and_plugged_in_again(void **state)
     struct rig rig;
     int64_t now_ms = 0;
     open_rig(&rig);
-    for (int i = 0; i < 20; i++) {
+    unsigned files = open_files();
+    for (int i = 0; i < REPLUGS; i++) {
         fake_pty_send(&rig.pty, "half", 4);
         receive(rig.device, now_ms);
         fake_pty_unplug(&rig.pty);
@@ -190,7 +206,9 @@ static void unplugged_and_plugged_in_again(void **state)
         assert_string_equal(rig.seen.scans[0], "77");
         rig.seen.count = 0;
     }
-    assert_int_equal(status_of(&rig).reopens, 20);
+    assert_int_equal(status_of(&rig).reopens, REPLUGS);
+    assert_int_equal(status_of(&rig).errors, REPLUGS); // the halves
+    assert_int_equal(open_files(), files);
     close_rig(&rig);
 }
 

@@ -37,12 +37,12 @@ HOMES = {
     "openssl/sha.h": "agent/seal", "openssl/": "agent/uplink", "jansson.h": "agent/decode", "expat.h": "agent/decode", "pcre2.h": "agent/decode",
     "iconv.h": "agent/decode", "zstd.h": "agent/journal", "zdict.h": "agent/journal",
     "cyaml/": "agent/config", "microhttpd.h": "agent/desk", "mbedtls/": "agent/seal",
-    "libserialport.h": "hal/io", "libudev.h": "hal/core", "systemd/": "agent/supervise", "curl/": "tools/cli",
-    "cmocka.h": "tests",
+    "libserialport.h": "hal/io", "hidapi/": "hal/io", "libevdev/": "hal/io", "libudev.h": "hal/core", "systemd/": "agent/supervise", "curl/": "tools/cli",
+    "cmocka.h": "tests", "umockdev.h": "tests",
 }
 # What the C library and the kernel bring.
 SYSTEM = re.compile(
-    r"(?:sys|linux|net|netinet|arpa|bits)/\w+\.h"
+    r"(?:sys|linux|net|netinet|arpa|bits)/[\w-]+\.h"
     r"|(?:assert|ctype|dirent|dlfcn|errno|fcntl|float|fnmatch|getopt|glob|grp|inttypes|langinfo|libgen|limits|locale|math"
     r"|malloc|netdb|poll|pthread|pty|pwd|regex|sched|semaphore|setjmp|signal|spawn|stdalign|stdarg|stdatomic|stdbool"
     r"|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|syslog|termios|threads|time|ucontext|unistd|utime|wchar"
@@ -270,7 +270,7 @@ def words(tree):
 # ---- compiled ----
 
 def package_flags():
-    packages = "libcyaml libmicrohttpd jansson libmosquitto sqlite3 libuv libpcre2-8 libserialport libsystemd libcurl"
+    packages = "libcyaml libmicrohttpd jansson libmosquitto sqlite3 libuv libpcre2-8 libserialport hidapi-hidraw libevdev libudev libsystemd libcurl"
     done = subprocess.run(["pkg-config", "--cflags", *packages.split()], capture_output=True, text=True)
     return done.stdout.split()
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 enum { BACKLOG = 16, KEEPALIVE_IDLE_S = 15, KEEPALIVE_INTERVAL_S = 5, KEEPALIVE_PROBES = 3 };
+enum { KERNEL_BYTES = 64 * 1024 }; // each way of each connection; the kernel doubles it, tcp(7)
 
 struct parts {
     char host[256];
@@ -63,9 +64,21 @@ static int resolve(const char *address, int flags, struct addrinfo **out, struct
     return 0;
 }
 
+static void set_linger(int fd, int on)
+{
+    const struct linger linger = {.l_onoff = on, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+void tw_net_close_with_reset(int fd)
+{
+    set_linger(fd, 1);
+}
+
 void tw_net_close(int fd)
 {
     if (fd >= 0) {
+        set_linger(fd, 0);
         (void)close(fd);
     }
 }
@@ -73,8 +86,7 @@ void tw_net_close(int fd)
 void tw_net_abort(int fd)
 {
     if (fd >= 0) {
-        const struct linger now = {.l_onoff = 1, .l_linger = 0};
-        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        set_linger(fd, 1);
         (void)close(fd);
     }
 }
@@ -86,6 +98,8 @@ static void set_int(int fd, int level, int option, int value)
 
 void tw_net_tune(int fd)
 {
+    set_int(fd, SOL_SOCKET, SO_RCVBUF, KERNEL_BYTES);
+    set_int(fd, SOL_SOCKET, SO_SNDBUF, KERNEL_BYTES);
     set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
@@ -127,6 +141,12 @@ static void name_of(int fd, char actual[TW_NET_ADDRESS_BYTES])
     }
 }
 
+void tw_net_adopt(int listener, char actual[TW_NET_ADDRESS_BYTES])
+{
+    set_int(listener, SOL_SOCKET, SO_RCVBUF, KERNEL_BYTES); // connections inherit it
+    name_of(listener, actual);
+}
+
 static const char *listen_remedy(int cause)
 {
     switch (cause) {
@@ -158,7 +178,7 @@ int tw_net_listen(const char *address, char actual[TW_NET_ADDRESS_BYTES], int *o
         return tw_fail(err, TW_ERR_IO, "cannot listen on %s: %s; %s", address, strerror(cause),
                        listen_remedy(cause));
     }
-    name_of(fd, actual);
+    tw_net_adopt(fd, actual);
     *out = fd;
     return 0;
 }
@@ -178,6 +198,7 @@ int tw_net_connect(const char *address, int *out, struct tw_error_text *err)
         return outcome;
     }
     int fd = socket(info->ai_family, info->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, info->ai_protocol);
+    tw_net_tune(fd); // before: the window is announced when connecting
     int connected = fd < 0 ? -1 : connect(fd, info->ai_addr, info->ai_addrlen);
     int cause = errno;
     freeaddrinfo(info);
@@ -185,7 +206,6 @@ int tw_net_connect(const char *address, int *out, struct tw_error_text *err)
         tw_net_close(fd);
         return no_connection(address, cause, err);
     }
-    tw_net_tune(fd);
     *out = fd;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -14,7 +15,9 @@
 #include <unistd.h>
 
 #include "firmware/core/tap.h"
+#include "firmware/port/linux/handed.h"
 #include "firmware/port/linux/harden.h"
+#include "firmware/port/linux/line.h"
 #include "firmware/port/linux/net.h"
 #include "firmware/port/linux/session.h"
 
@@ -29,16 +32,19 @@ enum {
 struct tw_relay {
     size_t mapped_bytes;
     struct tw_relay_settings settings;
-    char address[TW_NET_ADDRESS_BYTES];
-    char socket_path[256];
-    int tills;  // listener
-    int agents; // listener
-    int agent;  // connection, -1: none
+    char address[256];
+    char socket_path[256]; // "": not ours to remove
+    int agents;            // listener
+    int agent;             // connection, -1: none
     size_t out_at, out_len;
-    uint64_t drain_us;    // SIGTERM came: the latest end; 0: it did not
-    uint64_t handover_us; // all is forwarded: the latest end of waiting for the agent
-    uint64_t handed_over; // all before was taken by then
-    struct tw_session session;
+    uint64_t drain_us;      // SIGTERM came: the latest end; 0: it did not
+    uint64_t handover_us;   // all is forwarded: the latest end of waiting for the agent
+    uint64_t handed_over;   // all before was taken by then
+    struct tw_route *route; // one of the two below; NULL while it is being made
+    union {
+        struct tw_session session;
+        struct tw_line line;
+    } way;
     struct tw_tap tap;
     uint8_t out[AGENT_OUT_BYTES];
 };
@@ -110,30 +116,13 @@ static void tell_agent(struct tw_relay *relay)
     }
 }
 
-// ---- the till's side
-
-static void accept_till(struct tw_relay *relay, uint64_t now_us)
-{
-    int fd = accept4(relay->tills, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-        tw_session_begin(&relay->session, fd, now_us);
-    }
-}
-
-static bool till_waits(const struct tw_relay *relay)
-{
-    struct pollfd entry = {.fd = relay->tills, .events = POLLIN};
-    return poll(&entry, 1, 0) > 0;
-}
-
 // ---- the end
 
 static void begin_drain(struct tw_relay *relay, int signals, uint64_t now_us)
 {
     uint8_t info[128]; // struct signalfd_siginfo, whose content does not matter
     (void)!read(signals, info, sizeof info);
-    tw_net_close(relay->tills);
-    relay->tills = -1;
+    relay->route->ops->shut(relay->route);
     if (relay->drain_us == 0) {
         relay->drain_us = now_us + DRAIN_US;
     }
@@ -144,11 +133,11 @@ static bool is_drained(struct tw_relay *relay, uint64_t now_us)
     if (relay->drain_us == 0) {
         return false;
     }
-    if (!tw_session_is_forwarded(&relay->session)) {
+    if (relay->handover_us == 0 && !relay->route->ops->is_forwarded(relay->route)) {
         return now_us >= relay->drain_us;
     }
     if (relay->handover_us == 0) {
-        tw_session_end(&relay->session, now_us);
+        relay->route->ops->end(relay->route, now_us);
         relay->handover_us = now_us + DRAIN_AGENT_US;
         relay->drain_us = now_us + DRAIN_US;
         relay->handed_over = relay->tap.first;
@@ -163,22 +152,20 @@ static bool is_drained(struct tw_relay *relay, uint64_t now_us)
 
 // ---- the loop
 
-enum { SIGNALS, TILLS, AGENTS, AGENT, TILL, PRINTER, ENTRIES };
+enum { SIGNALS, AGENTS, AGENT, ROUTE, ENTRIES = ROUTE + TW_ROUTE_ENTRIES };
 
 static void interest(const struct tw_relay *relay, int signals, struct pollfd entries[ENTRIES])
 {
-    bool free_for_till = relay->session.state == TW_SESSION_IDLE;
     short agent_events = relay->out_at < relay->out_len ? POLLIN | POLLOUT : POLLIN;
     entries[SIGNALS] = (struct pollfd){.fd = signals, .events = POLLIN};
-    entries[TILLS] = (struct pollfd){.fd = free_for_till ? relay->tills : -1, .events = POLLIN};
     entries[AGENTS] = (struct pollfd){.fd = relay->agents, .events = POLLIN};
     entries[AGENT] = (struct pollfd){.fd = relay->agent, .events = agent_events};
-    tw_session_interest(&relay->session, &entries[TILL]);
+    relay->route->ops->interest(relay->route, &entries[ROUTE]);
 }
 
 static int timeout_ms(const struct tw_relay *relay, uint64_t now_us)
 {
-    uint64_t due_us = earlier(tw_session_deadline_us(&relay->session), tw_tap_deadline_us(&relay->tap));
+    uint64_t due_us = earlier(relay->route->ops->deadline_us(relay->route), tw_tap_deadline_us(&relay->tap));
     if (relay->drain_us != 0) {
         due_us = earlier(due_us, now_us + 20000); // a till's silence has no descriptor
     }
@@ -192,12 +179,9 @@ static int timeout_ms(const struct tw_relay *relay, uint64_t now_us)
 static void turn(struct tw_relay *relay, int signals, const struct pollfd entries[ENTRIES])
 {
     uint64_t now_us = monotonic_us();
-    tw_session_work(&relay->session, &entries[TILL], now_us);
-    if (entries[TILLS].revents != 0) {
-        accept_till(relay, now_us);
-    }
-    if (now_us >= tw_session_deadline_us(&relay->session)) {
-        tw_session_tick(&relay->session, till_waits(relay), now_us);
+    relay->route->ops->work(relay->route, &entries[ROUTE], now_us);
+    if (now_us >= relay->route->ops->deadline_us(relay->route)) {
+        relay->route->ops->tick(relay->route, now_us);
     }
     tw_tap_tick(&relay->tap, now_us);
     if (entries[AGENT].revents != 0) {
@@ -233,12 +217,12 @@ void tw_relay_run(struct tw_relay *relay, int signals)
 
 // ---- making and freeing
 
-static int open_listeners(struct tw_relay *relay, struct tw_error_text *err)
+static int open_agents(struct tw_relay *relay, struct tw_error_text *err)
 {
     const struct tw_relay_settings *settings = &relay->settings;
-    int outcome = tw_net_check(settings->forward, err);
-    if (outcome != 0) {
-        return outcome;
+    if (settings->handed != NULL && settings->handed->agents >= 0) {
+        relay->agents = settings->handed->agents;
+        return 0;
     }
     (void)mkdir(settings->run_dir, 0750); // whoever starts first makes it; that it is missing shows below
     int len = snprintf(relay->socket_path, sizeof relay->socket_path, "%s/%s.tap.sock", settings->run_dir,
@@ -247,12 +231,53 @@ static int open_listeners(struct tw_relay *relay, struct tw_error_text *err)
         relay->socket_path[0] = '\0';
         return tw_fail(err, TW_ERR_TOO_LARGE, "`run_dir` %s is too long; shorten it", settings->run_dir);
     }
-    outcome = tw_net_listen_unix(relay->socket_path, &relay->agents, err);
+    int outcome = tw_net_listen_unix(relay->socket_path, &relay->agents, err);
     if (outcome != 0) {
         relay->socket_path[0] = '\0'; // not ours to remove
+    }
+    return outcome;
+}
+
+static int open_session(struct tw_relay *relay, struct tw_error_text *err)
+{
+    const struct tw_relay_settings *settings = &relay->settings;
+    int tills = settings->handed != NULL ? settings->handed->tills : -1;
+    int outcome = 0;
+    if (tills >= 0) {
+        tw_net_adopt(tills, relay->address);
+    } else {
+        outcome = tw_net_listen(settings->listen, relay->address, &tills, err);
+    }
+    if (outcome == 0) {
+        tw_session_init(&relay->way.session, settings->name, settings->forward, tills, &relay->tap);
+        relay->route = &relay->way.session.route;
+    }
+    return outcome;
+}
+
+static int open_line(struct tw_relay *relay, struct tw_error_text *err)
+{
+    const struct tw_relay_settings *settings = &relay->settings;
+    enum tw_line_flow flow = TW_LINE_FREE;
+    if (!tw_line_flow_of(settings->flow, &flow)) {
+        return tw_fail(err, TW_ERR_INVALID, "`flow` %s is not known; use none, rtscts, dtrdsr or xonxoff",
+                       settings->flow);
+    }
+    int outcome = tw_serial_check(&settings->form, err);
+    if (outcome != 0) {
         return outcome;
     }
-    return tw_net_listen(settings->listen, relay->address, &relay->tills, err);
+    int event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (event < 0) {
+        return tw_fail(err, TW_ERR_IO, "cannot watch the ports: %s; raise the limit on open files",
+                       strerror(errno));
+    }
+    (void)snprintf(relay->address, sizeof relay->address, "%s", settings->port);
+    struct tw_line *line = &relay->way.line;
+    tw_line_init(line, settings->name, settings->port, settings->forward, event, &relay->tap);
+    relay->route = &line->route;
+    tw_line_start(line, &settings->form, flow, monotonic_us());
+    return 0;
 }
 
 static size_t record_count(size_t ring_bytes)
@@ -286,7 +311,6 @@ static struct tw_relay *map(const struct tw_relay_settings *settings)
     relay->mapped_bytes = bytes;
     relay->settings = *settings;
     relay->settings.buffer_bytes = (uint32_t)ring_bytes;
-    relay->tills = -1;
     relay->agents = -1;
     relay->agent = -1;
     return relay;
@@ -305,8 +329,11 @@ int tw_relay_new(const struct tw_relay_settings *settings, struct tw_relay **out
     }
     tw_harden_memory(relay, relay->mapped_bytes);
     init_tap(relay, boot);
-    tw_session_init(&relay->session, relay->settings.name, relay->settings.forward, &relay->tap);
-    int outcome = open_listeners(relay, err);
+    int outcome = settings->port == NULL ? tw_net_check(settings->forward, err) : 0;
+    outcome = outcome != 0 ? outcome : open_agents(relay, err);
+    if (outcome == 0) {
+        outcome = settings->port != NULL ? open_line(relay, err) : open_session(relay, err);
+    }
     if (outcome != 0) {
         tw_relay_free(relay);
         return outcome;
@@ -326,8 +353,9 @@ void tw_relay_free(struct tw_relay *relay)
         return;
     }
     lose_agent(relay);
-    tw_session_end(&relay->session, monotonic_us());
-    tw_net_close(relay->tills);
+    if (relay->route != NULL) {
+        relay->route->ops->end(relay->route, monotonic_us());
+    }
     tw_net_close(relay->agents);
     if (relay->socket_path[0] != '\0') {
         (void)unlink(relay->socket_path);

@@ -22,7 +22,7 @@ enum outcome { MOVED, BLOCKED, BROKEN_SOURCE, BROKEN_SINK };
 
 // ---- one direction
 
-static enum outcome fill(struct tw_pump *pump, int source)
+static enum outcome fill(struct tw_pump *pump, int source, bool *ended)
 {
     ssize_t got = recv(source, pump->bytes, sizeof pump->bytes, 0);
     if (got < 0) {
@@ -30,7 +30,7 @@ static enum outcome fill(struct tw_pump *pump, int source)
     }
     pump->at = 0;
     pump->len = (size_t)got;
-    pump->ended = got == 0;
+    *ended = got == 0;
     return MOVED;
 }
 
@@ -46,28 +46,16 @@ static enum outcome empty(struct tw_pump *pump, int sink, size_t *sent)
 
 static bool holds_bytes(const struct tw_pump *pump)
 {
-    return pump->at < pump->len;
+    return tw_pump_held(pump) > 0;
 }
 
 // ---- the session
-
-void tw_session_init(struct tw_session *session, const char *device, const char *forward, struct tw_tap *tap)
-{
-    session->device = device;
-    session->forward = forward;
-    session->tap = tap;
-    session->state = TW_SESSION_IDLE;
-    session->till = -1;
-    session->printer = -1;
-}
 
 static void reset_pump(struct tw_pump *pump)
 {
     explicit_bzero(pump->bytes, sizeof pump->bytes);
     pump->at = 0;
     pump->len = 0;
-    pump->ended = false;
-    pump->passed = false;
 }
 
 static void mark_closed(struct tw_session *session, uint64_t now_us)
@@ -85,22 +73,29 @@ static void forget(struct tw_session *session)
     session->state = TW_SESSION_IDLE;
     reset_pump(&session->out);
     reset_pump(&session->back);
+    session->out_ended = session->out_passed = false;
+    session->back_ended = session->back_passed = false;
 }
 
-void tw_session_end(struct tw_session *session, uint64_t now_us)
-{
-    mark_closed(session, now_us);
-    tw_net_close(session->printer);
-    tw_net_close(session->till);
-    forget(session);
-}
-
-// The printer is gone, or never came: the till sees what it would see without us.
+// The printer is gone, or never came, or does not take what is held: the till sees what it would see
+// without us.
 static void let_go(struct tw_session *session, uint64_t now_us)
 {
     mark_closed(session, now_us);
     tw_net_close(session->printer);
     tw_net_abort(session->till);
+    forget(session);
+}
+
+static void end(struct tw_session *session, uint64_t now_us)
+{
+    if (holds_bytes(&session->out)) {
+        let_go(session, now_us);
+        return;
+    }
+    mark_closed(session, now_us);
+    tw_net_close(session->printer);
+    tw_net_close(session->till);
     forget(session);
 }
 
@@ -151,9 +146,14 @@ static void finish_attempt(struct tw_session *session, uint64_t now_us)
     tw_tap_mark(session->tap, TW_LINK_OPENED, now_us);
 }
 
-void tw_session_begin(struct tw_session *session, int till, uint64_t now_us)
+static void begin(struct tw_session *session, uint64_t now_us)
 {
+    int till = accept4(session->tills, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (till < 0) {
+        return;
+    }
     tw_net_tune(till);
+    tw_net_close_with_reset(till);
     session->till = till;
     session->till_gone = false;
     session->marked_closed = false;
@@ -168,7 +168,7 @@ static enum outcome move_out(struct tw_session *session, uint64_t now_us)
 {
     struct tw_pump *pump = &session->out;
     if (!holds_bytes(pump)) {
-        return pump->ended ? BLOCKED : fill(pump, session->till);
+        return session->out_ended ? BLOCKED : fill(pump, session->till, &session->out_ended);
     }
     size_t sent = 0;
     enum outcome outcome = empty(pump, session->printer, &sent);
@@ -181,7 +181,7 @@ static enum outcome move_back(struct tw_session *session)
 {
     struct tw_pump *pump = &session->back;
     if (!holds_bytes(pump)) {
-        return pump->ended ? BLOCKED : fill(pump, session->printer);
+        return session->back_ended ? BLOCKED : fill(pump, session->printer, &session->back_ended);
     }
     size_t sent = 0;
     enum outcome outcome = empty(pump, session->till, &sent);
@@ -189,10 +189,10 @@ static enum outcome move_back(struct tw_session *session)
     return outcome;
 }
 
-static void pass_end(struct tw_pump *pump, int sink)
+static void pass_end(const struct tw_pump *pump, bool ended, bool *passed, int sink)
 {
-    if (pump->ended && !holds_bytes(pump) && !pump->passed) {
-        pump->passed = true;
+    if (ended && !holds_bytes(pump) && !*passed) {
+        *passed = true;
         (void)shutdown(sink, SHUT_WR);
     }
 }
@@ -201,9 +201,9 @@ static void pass_end(struct tw_pump *pump, int sink)
 static void lose_till(struct tw_session *session)
 {
     session->till_gone = true;
-    session->out.ended = true;
-    session->back.ended = true;
-    session->back.passed = true;
+    session->out_ended = true;
+    session->back_ended = true;
+    session->back_passed = true;
     session->back.at = session->back.len;
 }
 
@@ -216,8 +216,8 @@ static bool work_out(struct tw_session *session, uint64_t now_us)
     if (outcome == BROKEN_SOURCE) {
         lose_till(session);
     }
-    pass_end(&session->out, session->printer);
-    if (session->out.passed) {
+    pass_end(&session->out, session->out_ended, &session->out_passed, session->printer);
+    if (session->out_passed) {
         mark_closed(session, now_us); // the page is over, however long the printer stays
     }
     return outcome != BROKEN_SINK;
@@ -233,39 +233,48 @@ static bool work_back(struct tw_session *session)
         lose_till(session);
     }
     if (!session->till_gone) {
-        pass_end(&session->back, session->till);
+        pass_end(&session->back, session->back_ended, &session->back_passed, session->till);
     }
     return outcome != BROKEN_SOURCE;
 }
 
-static void work_open(struct tw_session *session, const struct pollfd entries[2], uint64_t now_us)
+static void work_open(struct tw_session *session, short till, short printer, uint64_t now_us)
 {
     bool printer_alive = true;
-    if (((entries[0].revents & ~POLLOUT) | (entries[1].revents & (POLLOUT | POLLERR | POLLHUP))) != 0) {
+    if (((till & ~POLLOUT) | (printer & (POLLOUT | POLLERR | POLLHUP))) != 0) {
         printer_alive = work_out(session, now_us);
     }
-    if (((entries[1].revents & ~POLLOUT) | (entries[0].revents & (POLLOUT | POLLERR | POLLHUP))) != 0) {
+    if (((printer & ~POLLOUT) | (till & (POLLOUT | POLLERR | POLLHUP))) != 0) {
         printer_alive = work_back(session) && printer_alive;
     }
-    if ((entries[0].revents | entries[1].revents) != 0) {
+    if ((till | printer) != 0) {
         session->last_us = now_us;
     }
-    if ((entries[0].revents & POLLERR) != 0 && holds_bytes(&session->out)) {
+    if ((till & POLLERR) != 0 && holds_bytes(&session->out)) {
         lose_till(session); // its bytes wait for the printer; it must not be polled meanwhile
     }
     if (!printer_alive) {
         let_go(session, now_us);
-    } else if (session->out.passed && session->back.passed) {
-        tw_session_end(session, now_us);
+    } else if (session->out_passed && session->back_passed) {
+        end(session, now_us);
     }
 }
 
-void tw_session_work(struct tw_session *session, const struct pollfd entries[2], uint64_t now_us)
+static struct tw_session *of(struct tw_route *route)
 {
-    if (session->state == TW_SESSION_CONNECTING && entries[1].revents != 0) {
+    return (struct tw_session *)route;
+}
+
+static void session_work(struct tw_route *route, const struct pollfd entries[TW_ROUTE_ENTRIES],
+                         uint64_t now_us)
+{
+    struct tw_session *session = of(route);
+    if (session->state == TW_SESSION_CONNECTING && entries[TW_ROUTE_PRINTER].revents != 0) {
         finish_attempt(session, now_us);
     } else if (session->state == TW_SESSION_OPEN) {
-        work_open(session, entries, now_us);
+        work_open(session, entries[TW_ROUTE_TILL].revents, entries[TW_ROUTE_PRINTER].revents, now_us);
+    } else if (session->state == TW_SESSION_IDLE && entries[TW_ROUTE_DOOR].revents != 0) {
+        begin(session, now_us);
     }
 }
 
@@ -277,29 +286,34 @@ static struct pollfd entry_of(int fd, bool read, bool write)
     return (struct pollfd){.fd = events != 0 ? fd : -1, .events = events};
 }
 
-void tw_session_interest(const struct tw_session *session, struct pollfd entries[2])
+static void session_interest(const struct tw_route *route, struct pollfd entries[TW_ROUTE_ENTRIES])
 {
+    const struct tw_session *session = (const struct tw_session *)route;
     const struct tw_pump *out = &session->out;
     const struct tw_pump *back = &session->back;
-    entries[0] = (struct pollfd){.fd = -1};
-    entries[1] = (struct pollfd){.fd = -1};
+    entries[TW_ROUTE_DOOR] = entry_of(session->tills, session->state == TW_SESSION_IDLE, false);
+    entries[TW_ROUTE_TILL] = (struct pollfd){.fd = -1};
+    entries[TW_ROUTE_PRINTER] = (struct pollfd){.fd = -1};
     if (session->state == TW_SESSION_CONNECTING) {
-        entries[1] = entry_of(session->printer, false, true);
+        entries[TW_ROUTE_PRINTER] = entry_of(session->printer, false, true);
     } else if (session->state == TW_SESSION_OPEN) {
         if (!session->till_gone) {
-            entries[0] = entry_of(session->till, !out->ended && !holds_bytes(out), holds_bytes(back));
+            entries[TW_ROUTE_TILL] =
+                entry_of(session->till, !session->out_ended && !holds_bytes(out), holds_bytes(back));
         }
-        entries[1] = entry_of(session->printer, !back->ended && !holds_bytes(back), holds_bytes(out));
+        entries[TW_ROUTE_PRINTER] =
+            entry_of(session->printer, !session->back_ended && !holds_bytes(back), holds_bytes(out));
     }
 }
 
 static bool half_ended(const struct tw_session *session)
 {
-    return session->state == TW_SESSION_OPEN && (session->out.passed || session->back.passed);
+    return session->state == TW_SESSION_OPEN && (session->out_passed || session->back_passed);
 }
 
-uint64_t tw_session_deadline_us(const struct tw_session *session)
+static uint64_t session_deadline_us(const struct tw_route *route)
 {
+    const struct tw_session *session = (const struct tw_session *)route;
     if (session->state == TW_SESSION_WAITING || session->state == TW_SESSION_CONNECTING) {
         return session->retry_us;
     }
@@ -310,9 +324,16 @@ uint64_t tw_session_deadline_us(const struct tw_session *session)
                                                             : session->last_us + LINGER_US;
 }
 
-void tw_session_tick(struct tw_session *session, bool waiting, uint64_t now_us)
+static bool till_waits(const struct tw_session *session)
 {
-    if (now_us < tw_session_deadline_us(session)) {
+    struct pollfd entry = {.fd = session->tills, .events = POLLIN};
+    return poll(&entry, 1, 0) > 0;
+}
+
+static void session_tick(struct tw_route *route, uint64_t now_us)
+{
+    struct tw_session *session = of(route);
+    if (now_us < session_deadline_us(route)) {
         return;
     }
     if (session->state == TW_SESSION_WAITING) {
@@ -323,15 +344,24 @@ void tw_session_tick(struct tw_session *session, bool waiting, uint64_t now_us)
                       "the printer at %s does not answer; check that it is switched on and `forward`",
                       session->forward);
         fail_attempt(session, &why, now_us);
-    } else if (waiting || now_us >= session->last_us + IDLE_END_US) {
-        tw_session_end(session, now_us);
+    } else if (now_us >= session->last_us + IDLE_END_US || till_waits(session)) {
+        end(session, now_us);
     } else {
         session->retry_us = now_us + LINGER_US; // look again for a till that waits
     }
 }
 
-bool tw_session_is_forwarded(const struct tw_session *session)
+// ---- the end
+
+static void session_shut(struct tw_route *route)
 {
+    tw_net_close(of(route)->tills);
+    of(route)->tills = -1;
+}
+
+static bool session_is_forwarded(const struct tw_route *route)
+{
+    const struct tw_session *session = (const struct tw_session *)route;
     if (session->state != TW_SESSION_OPEN) {
         return session->state == TW_SESSION_IDLE;
     }
@@ -339,5 +369,33 @@ bool tw_session_is_forwarded(const struct tw_session *session)
         return false;
     }
     struct pollfd entry = {.fd = session->till, .events = POLLIN};
-    return session->out.ended || poll(&entry, 1, 0) == 0;
+    return session->out_ended || poll(&entry, 1, 0) == 0;
+}
+
+static void session_end(struct tw_route *route, uint64_t now_us)
+{
+    end(of(route), now_us);
+    session_shut(route);
+}
+
+void tw_session_init(struct tw_session *session, const char *device, const char *forward, int tills,
+                     struct tw_tap *tap)
+{
+    static const struct tw_route_ops ops = {
+        .interest = session_interest,
+        .work = session_work,
+        .tick = session_tick,
+        .deadline_us = session_deadline_us,
+        .shut = session_shut,
+        .is_forwarded = session_is_forwarded,
+        .end = session_end,
+    };
+    session->route.ops = &ops;
+    session->device = device;
+    session->forward = forward;
+    session->tap = tap;
+    session->state = TW_SESSION_IDLE;
+    session->tills = tills;
+    session->till = -1;
+    session->printer = -1;
 }

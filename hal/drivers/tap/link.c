@@ -301,11 +301,15 @@ static void forget_line(struct tap *tap)
     tap->state = WAITING;
 }
 
-static void tap_opened(struct tw_driver *driver, int64_t now_ms)
+static int tap_opened(struct tw_driver *driver, const struct tw_io_facts *facts, int64_t now_ms,
+                      struct tw_error_text *err)
 {
+    (void)facts;
+    (void)err;
     struct tap *tap = (struct tap *)driver;
     tap->now_ms = now_ms;
     forget_line(tap);
+    return 0;
 }
 
 static void tap_lost(struct tw_driver *driver)
