@@ -30,6 +30,7 @@ def commands(given):
     yield ["journal.py", *rounds, *brief]
     yield ["drain.py", *rounds, *brief]
     yield ["online.py", *rounds, *brief]
+    yield ["relay.py", *rounds, *brief]
     yield ["wear.py", *(["--seconds", "120"] if given.long else []), *brief]
     yield ["footprint.py", *(["--million"] if given.long else []), *brief]
     if given.long:

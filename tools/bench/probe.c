@@ -3,8 +3,11 @@
 // What the agent's libraries cost by themselves: links what tillwired links, initialises each as
 // tillwired does, and waits to be measured (footprint.py). It prints "ready" when it is.
 #include <cyaml/cyaml.h>
+#include <hidapi/hidapi.h>
 #include <jansson.h>
+#include <libevdev/libevdev.h>
 #include <libserialport.h>
+#include <libudev.h>
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
 #include <microhttpd.h>
@@ -31,6 +34,7 @@ static int start_libraries(void)
     failed |= sqlite3_initialize();
     failed |= mosquitto_lib_init();
     failed |= uv_default_loop() == NULL;
+    failed |= udev_new() == NULL;
     // libmosquitto brings OpenSSL, and initialises it with these flags once TLS is asked for.
     failed |= OPENSSL_init_ssl(OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS |
                                    OPENSSL_INIT_LOAD_CONFIG,
@@ -59,8 +63,9 @@ static int use_the_others(void)
     uint32_t unicode = 0;
     json_decref(json_object());
     return pcre2_config(PCRE2_CONFIG_UNICODE, &unicode) < 0 || cyaml_version_str == NULL ||
-           MHD_get_version() == NULL || sp_get_lib_version_string() == NULL || sd_notify(0, "") < 0 ||
-           pack_and_hash_once() != 0;
+           MHD_get_version() == NULL || hid_version_str() == NULL ||
+           libevdev_event_type_get_name(0) == NULL || sp_get_lib_version_string() == NULL ||
+           sd_notify(0, "") < 0 || pack_and_hash_once() != 0;
 }
 
 int main(void)
