@@ -67,7 +67,7 @@ static size_t take_some(int far, uint8_t *out, size_t cap)
 
 static void hear_till(struct line_rig *rig)
 {
-    uint8_t bytes[4096];
+    uint8_t bytes[4096] = {0};
     size_t len = take_some(rig->till.far, bytes, sizeof bytes);
     for (size_t i = 0; i < len; i++) {
         bool flow = rig->till_obeys && (bytes[i] == XON || bytes[i] == XOFF);
@@ -88,7 +88,7 @@ static void turn_far(struct line_rig *rig)
     }
     send_some(rig->printer.far, &rig->to_answer, 512);
     if (!rig->printer_stalled) {
-        uint8_t bytes[4096];
+        uint8_t bytes[4096] = {0};
         line_rig_add(&rig->printed, bytes, take_some(rig->printer.far, bytes, sizeof bytes));
     }
     hear_till(rig);

@@ -131,13 +131,15 @@ static struct tw_buf read_file(const char *path)
     static char part[65536];
     struct tw_buf out = {0};
     FILE *file = fopen(path, "rbe");
-    if (file == NULL) {
+    if (file != NULL) {
+        for (size_t got = fread(part, 1, sizeof part, file); got > 0;
+             got = fread(part, 1, sizeof part, file)) {
+            tw_buf_add(&out, part, got);
+        }
+        (void)fclose(file);
+    } else {
         bench_stop(path, "cannot be read");
     }
-    for (size_t got = fread(part, 1, sizeof part, file); got > 0; got = fread(part, 1, sizeof part, file)) {
-        tw_buf_add(&out, part, got);
-    }
-    (void)fclose(file);
     bench_must("reading the file", tw_buf_status(&out));
     return out;
 }
@@ -188,7 +190,7 @@ static double one_round(const struct settings *with, struct tw_slice bytes, size
 
 static void measure(struct settings *with, const char *name, struct tw_slice bytes)
 {
-    double rates[ROUNDS_MAX];
+    double rates[ROUNDS_MAX] = {0};
     size_t total = 0;
     uint64_t masked = 0;
     for (size_t i = 0; i < with->rounds; i++) {

@@ -56,7 +56,7 @@ static void take(struct line *line)
     for (ssize_t i = 0; i < got; i++) {
         line->wrong += bytes[i] != byte_at(line->came);
         line->came++;
-        if (line->came % line->chunk == 0) {
+        if (line->chunk > 0 && line->came % line->chunk == 0) {
             bench_took_add(&line->took, now_ns - line->sent_ns[line->came / line->chunk - 1]);
         }
     }

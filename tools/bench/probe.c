@@ -34,7 +34,9 @@ static int start_libraries(void)
     failed |= sqlite3_initialize();
     failed |= mosquitto_lib_init();
     failed |= uv_default_loop() == NULL;
-    failed |= udev_new() == NULL;
+    struct udev *udev = udev_new();
+    struct udev_monitor *monitor = udev != NULL ? udev_monitor_new_from_netlink(udev, "udev") : NULL;
+    failed |= monitor == NULL || udev_monitor_enable_receiving(monitor) < 0;
     // libmosquitto brings OpenSSL, and initialises it with these flags once TLS is asked for.
     failed |= OPENSSL_init_ssl(OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS |
                                    OPENSSL_INIT_LOAD_CONFIG,

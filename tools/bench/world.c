@@ -73,7 +73,7 @@ int bench_world_sell(struct bench_world *world, uint64_t n, tw_journal_done_fn *
     bench_event_make(n, &event);
     struct tw_batch *batch = tw_batch_new();
     if (batch == NULL) {
-        bench_stop("batch", tw_err_name(TW_ERR_NOMEM));
+        return TW_ERR_NOMEM; // the caller stops
     }
     tw_batch_time(batch, &world->clock);
     tw_batch_sale(batch, TW_EVENT_SALE_COMPLETED, event.key, event.key,
