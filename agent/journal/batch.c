@@ -142,6 +142,13 @@ void tw_batch_tap(struct tw_batch *batch, const char *device, const uint8_t boot
     batch->tap_state = keep(batch, state);
 }
 
+void tw_batch_tap_upon(struct tw_batch *batch, const uint8_t boot[16], uint64_t offset)
+{
+    batch->has_upon = true;
+    memcpy(batch->upon_boot, boot, sizeof batch->upon_boot);
+    batch->upon_offset = offset;
+}
+
 void tw_batch_lane(struct tw_batch *batch, const char *workstation, struct tw_slice state)
 {
     if (batch->has_lane) {
@@ -154,7 +161,7 @@ void tw_batch_lane(struct tw_batch *batch, const char *workstation, struct tw_sl
 
 int tw_batch_check(const struct tw_batch *batch)
 {
-    if (batch->error == TW_OK && !batch->timed) {
+    if (batch->error == TW_OK && (!batch->timed || (batch->has_upon && !batch->has_tap))) {
         return TW_ERR_INVALID;
     }
     return batch->error;

@@ -48,6 +48,9 @@ struct tw_batch {
     struct tw_span tap_device, tap_state;
     uint8_t tap_boot[16];
     uint64_t tap_offset;
+    bool has_upon;
+    uint8_t upon_boot[16];
+    uint64_t upon_offset;
     bool has_lane;
     struct tw_span lane_name, lane_state;
 };

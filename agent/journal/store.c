@@ -203,31 +203,6 @@ static int write_events(struct tw_store *store, struct tw_batch *batch, const st
     return rc;
 }
 
-static int write_tap(struct tw_store *store, const struct tw_batch *batch)
-{
-    struct tw_slice state = tw_batch_text(batch, batch->tap_state);
-    uint8_t value[TW_TAP_MARK_BYTES + sizeof((struct tw_journal_tap *)0)->state];
-    memcpy(value, batch->tap_boot, sizeof batch->tap_boot);
-    for (int i = 0; i < 8; i++) {
-        value[16 + i] = (uint8_t)(batch->tap_offset >> (56 - 8 * i));
-    }
-    if (state.len > 0) {
-        memcpy(value + TW_TAP_MARK_BYTES, state.ptr, state.len);
-    }
-    return tw_marks_put(&store->marks, TW_MARK_TAP, tw_batch_text(batch, batch->tap_device),
-                        tw_slice_make(value, TW_TAP_MARK_BYTES + state.len));
-}
-
-static int write_positions(struct tw_store *store, const struct tw_batch *batch, bool with_lane)
-{
-    int rc = batch->has_tap ? write_tap(store, batch) : TW_OK;
-    if (rc == TW_OK && batch->has_lane && with_lane) {
-        rc = tw_marks_put(&store->marks, TW_MARK_LANE, tw_batch_text(batch, batch->lane_name),
-                          tw_batch_text(batch, batch->lane_state));
-    }
-    return rc;
-}
-
 static void set_result(const struct tw_batch *batch, const struct plan *plan,
                        struct tw_journal_result *result)
 {
@@ -240,13 +215,14 @@ static void set_result(const struct tw_batch *batch, const struct plan *plan,
 static int write_batch(struct tw_store *store, struct tw_batch *batch, struct tw_journal_result *result)
 {
     struct plan plan;
-    int rc = batch->has_request
-                 ? tw_keys_request(&store->keys, batch->request_key, batch->request_body, result->id)
-                 : 0;
+    int rc = tw_positions_check(store, batch);
+    if (rc == TW_OK && batch->has_request) {
+        rc = tw_keys_request(&store->keys, batch->request_key, batch->request_body, result->id);
+    }
     if (rc == 1) { // answered before: whatever else the batch holds was written then
         result->outcome = TW_OUTCOME_REPEAT;
         result->by_request = true;
-        return write_positions(store, batch, false);
+        return tw_positions_write(store, batch, false);
     }
     rc = rc == TW_OK ? check_sizes(store, batch) : rc;
     if (rc == TW_OK) {
@@ -261,7 +237,7 @@ static int write_batch(struct tw_store *store, struct tw_batch *batch, struct tw
     if (rc == TW_OK && batch->has_request) {
         rc = tw_keys_add_request(&store->keys, batch->request_key, batch->request_body, result->id);
     }
-    return rc == TW_OK ? write_positions(store, batch, plan.outcome == TW_OUTCOME_NEW) : rc;
+    return rc == TW_OK ? tw_positions_write(store, batch, plan.outcome == TW_OUTCOME_NEW) : rc;
 }
 
 // The first batch for which there is no room is told of by an event, which the reserve is for.

@@ -215,40 +215,6 @@ int tw_store_letters(struct tw_store *store, uint64_t after, size_t max, tw_dead
     return rc < 0 ? rc : TW_OK;
 }
 
-int tw_store_tap(struct tw_store *store, const char *device, struct tw_journal_tap *out)
-{
-    struct tw_journal_tap tap = {.known = false};
-    struct tw_slice value;
-    int rc = tw_marks_get(&store->marks, TW_MARK_TAP, tw_slice_of(device), &value);
-    if (rc == 1) {
-        if (value.len < TW_TAP_MARK_BYTES || value.len - TW_TAP_MARK_BYTES > sizeof tap.state) {
-            return TW_ERR_DAMAGED;
-        }
-        tap.known = true;
-        memcpy(tap.boot, value.ptr, sizeof tap.boot);
-        for (int i = 0; i < 8; i++) {
-            tap.offset = tap.offset << 8 | value.ptr[16 + i];
-        }
-        tap.state_len = value.len - TW_TAP_MARK_BYTES;
-        memcpy(tap.state, value.ptr + TW_TAP_MARK_BYTES, tap.state_len);
-    }
-    if (rc >= 0) {
-        *out = tap;
-    }
-    return rc < 0 ? rc : TW_OK;
-}
-
-int tw_store_lane(struct tw_store *store, const char *workstation, struct tw_buf *out)
-{
-    struct tw_slice value;
-    int rc = tw_marks_get(&store->marks, TW_MARK_LANE, tw_slice_of(workstation), &value);
-    if (rc == 1) {
-        tw_buf_add(out, value.ptr, value.len);
-        rc = tw_buf_status(out);
-    }
-    return rc;
-}
-
 const struct tw_outbox_state *tw_store_state(const struct tw_store *store)
 {
     return tw_outbox_state(store->outbox);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the files of the store share: store.c (groups and what is written in them), store_life.c (opening,
-// reading, resting, closing).
+// reading, resting, closing), positions.c (where a restarted agent goes on).
 #ifndef TW_STORE_PARTS_H
 #define TW_STORE_PARTS_H
 
@@ -11,7 +11,6 @@
 #include "agent/journal/store.h"
 
 #define TW_STORE_COUNT_EVERY 4096 // rows after which the size of the queue is stored again
-#define TW_TAP_MARK_BYTES    24   // boot id and offset, before the printer's state
 
 struct tw_store {
     const struct tw_clock *clock;
@@ -35,5 +34,10 @@ struct tw_store {
 
 // Appends the capture.gap of `gap`, which stays the caller's. NULL is TW_ERR_NOMEM.
 int TW_MUST_CHECK tw_store_write_gap(struct tw_store *store, struct tw_batch *gap);
+
+// TW_ERR_AGAIN: the batch goes upon another position than the one that is stored.
+int TW_MUST_CHECK tw_positions_check(struct tw_store *store, const struct tw_batch *batch);
+// The batch's tap position and, `with_lane`, what the lane remembers.
+int TW_MUST_CHECK tw_positions_write(struct tw_store *store, const struct tw_batch *batch, bool with_lane);
 
 #endif

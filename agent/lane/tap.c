@@ -52,15 +52,26 @@ static void on_result(void *ctx, const struct tw_journal_result *result)
     tw_loop_hand(flight->tap->lane->with.loop, &flight->post, landed, flight);
 }
 
-static void submit_first(struct tw_lane_tap *tap)
+// What the journal refuses at the door has landed, and with it what comes behind. The last of them may free
+// the queue.
+static void submit(struct tw_lane_tap *tap, size_t count)
 {
+    const struct tw_tap_flight *ahead = NULL;
     struct tw_tap_flight *flight = tap->queue.first;
-    flight->tap = tap;
-    int rc =
-        tw_journal_submit(tap->lane->with.journal, tw_tap_queue_take_first(&tap->queue), on_result, flight);
-    if (rc != TW_OK) {
-        flight->result.error = rc;
-        landed(flight);
+    int rc = TW_OK;
+    for (size_t i = 0; i < count; i++) {
+        struct tw_tap_flight *next = flight->next;
+        flight->tap = tap;
+        if (rc == TW_OK) {
+            rc = tw_journal_submit(tap->lane->with.journal, tw_tap_queue_take(&tap->queue, flight, ahead),
+                                   on_result, flight);
+        }
+        ahead = flight;
+        if (rc != TW_OK) {
+            flight->result.error = rc;
+            landed(flight);
+        }
+        flight = next;
     }
 }
 
@@ -128,7 +139,7 @@ static void act(struct tw_lane_tap *tap, const struct tw_tap_flow_action *action
         tell_outcome(tap, tw_tap_queue_replace_first(&tap->queue));
         break;
     case TW_TAP_FLOW_SUBMIT:
-        submit_first(tap);
+        submit(tap, action->count);
         break;
     case TW_TAP_FLOW_SETTLE:
         tw_tap_queue_settle_first(&tap->queue);
@@ -139,7 +150,7 @@ static void act(struct tw_lane_tap *tap, const struct tw_tap_flow_action *action
         }
         break;
     case TW_TAP_FLOW_DROP:
-        tw_tap_queue_drop(&tap->queue, action->keep);
+        tw_tap_queue_drop(&tap->queue, action->count);
         break;
     case TW_TAP_FLOW_REOPEN:
         if (tap->device != NULL) {

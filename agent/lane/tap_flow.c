@@ -22,8 +22,10 @@ struct tw_tap_flow {
     bool owes_gap;              // something of an earlier boot is lost, and that is not durable yet
     struct tw_tap_place before; // where the queue ended when the boot was met
 
-    size_t count; // batches queued, the one at the journal included
-    bool flying;  // the first of them is at the journal
+    size_t count;  // batches queued, those at the journal included
+    size_t group;  // of them the oldest: they were submitted together, and are not durable yet
+    size_t flying; // of these the journal has not answered yet
+    bool alone;    // the next is submitted alone, to find out whether it can be kept at all
 
     enum reason reading_out;
     struct tw_tap_place met;     // of the HELLO that waits for it
@@ -80,9 +82,10 @@ static void account_to(struct tw_tap_flow *flow, uint64_t offset)
 
 static void submit_next(struct tw_tap_flow *flow, struct tw_tap_flow_actions *out)
 {
-    if (flow->count > 0 && !flow->flying) {
-        flow->flying = true;
-        (void)add(out, TW_TAP_FLOW_SUBMIT);
+    if (flow->count > 0 && flow->flying == 0) {
+        size_t most = flow->alone ? 1 : TW_TAP_FLOW_TOGETHER;
+        flow->group = flow->flying = flow->count < most ? flow->count : most;
+        add(out, TW_TAP_FLOW_SUBMIT)->count = flow->group;
     }
 }
 
@@ -107,13 +110,14 @@ static void lie_down(struct tw_tap_flow *flow, int64_t now)
         2 * flow->retry_ms < TW_TAP_FLOW_RETRY_MAX_MS ? 2 * flow->retry_ms : TW_TAP_FLOW_RETRY_MAX_MS;
 }
 
-// Everything not committed is read again from the tap, once the journal gave back what it holds.
+// Everything not committed is read again from the tap, once the journal has answered all that it holds.
 static void fall(struct tw_tap_flow *flow, int64_t now, struct tw_tap_flow_actions *out)
 {
-    flow->count = flow->flying ? 1 : 0;
+    flow->group = flow->flying > 0 ? flow->group : 0;
+    flow->count = flow->group;
     flow->idle_at = NEVER;
-    add(out, TW_TAP_FLOW_DROP)->keep = flow->count;
-    if (flow->flying) {
+    add(out, TW_TAP_FLOW_DROP)->count = flow->count;
+    if (flow->flying > 0) {
         flow->state = TW_TAP_FLOW_FALLING;
     } else {
         lie_down(flow, now);
@@ -343,7 +347,9 @@ static void keep(struct tw_tap_flow *flow, const struct tw_tap_place *after, str
     flow->committed = *after;
     flow->retry_ms = TW_TAP_FLOW_RETRY_MS;
     flow->owes_gap = flow->owes_gap && !same_boot(after->boot, flow->boot);
+    flow->alone = false;
     flow->count--;
+    flow->group--;
     (void)add(out, TW_TAP_FLOW_SETTLE);
 }
 
@@ -351,13 +357,17 @@ static void reading_landed(struct tw_tap_flow *flow, int64_t now, const struct t
                            struct tw_tap_flow_actions *out)
 {
     int error = event->landed.error;
-    flow->flying = false;
-    if ((error == TW_ERR_TOO_LARGE || error == TW_ERR_INVALID) && event->landed.sale) {
+    bool unkeepable = (error == TW_ERR_TOO_LARGE || error == TW_ERR_INVALID) && event->landed.sale;
+    flow->flying--;
+    if (unkeepable && flow->group == 1) {
         (void)add(out, TW_TAP_FLOW_REPLACE); // so that the tap gets past it
     } else if (error != TW_OK) {
+        flow->alone = unkeepable; // what was submitted with it comes back, too
         fall(flow, now, out);
     } else {
         keep(flow, &event->landed.after, out);
+    }
+    if (error == TW_OK && flow->flying == 0) {
         if (same_boot(flow->committed.boot, flow->boot)) { // the tap numbers the bytes of each boot anew
             add(out, TW_TAP_FLOW_ACKNOWLEDGE)->place = flow->committed;
         }
@@ -368,18 +378,20 @@ static void reading_landed(struct tw_tap_flow *flow, int64_t now, const struct t
 static void falling_landed(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow_event *event,
                            struct tw_tap_flow_actions *out)
 {
-    flow->flying = false;
+    flow->flying--;
     if (event->landed.error == TW_OK) {
         keep(flow, &event->landed.after, out);
     }
-    fall(flow, now, out);
+    if (flow->flying == 0) {
+        fall(flow, now, out);
+    }
 }
 
 static void stopped_landed(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow_event *event,
                            struct tw_tap_flow_actions *out)
 {
     (void)now;
-    flow->flying = false;
+    flow->flying--;
     if (event->landed.error == TW_OK) {
         keep(flow, &event->landed.after, out);
     }

@@ -5,8 +5,9 @@
 // again when something failed. A pure state machine: one event and the monotonic time go in, a short list of
 // actions comes out. The shell (tap.c) and the tests carry the actions out.
 //
-// The rules (P1, P3, P7): one batch is in the journal's hands at a time, so that no position is committed
-// before the one ahead of it. After a failed commit everything behind it is read again from the tap, which
+// The rules (P1, P3, P7): the journal gets what waits together, and the next only when all of that is
+// answered; each but the first goes only upon the one ahead of it, so that no position is committed before
+// an earlier one. After a failed commit everything behind it is read again from the tap, which
 // still holds it; a full journal is such a failure, so that it makes the tap wait and loses nothing. The tap
 // is told that bytes are safe only once they are committed, and only of the boot they belong to.
 //
@@ -24,10 +25,11 @@
 #define TW_TAP_FLOW_IDLE_MS      2000 // the printer has been quiet: a receipt that is complete will not go on
 #define TW_TAP_FLOW_RETRY_MS     1000 // after a failure; twice as long after each further one, up to
 #define TW_TAP_FLOW_RETRY_MAX_MS 16000
+#define TW_TAP_FLOW_TOGETHER     64 // batches, at most, in the journal's hands
 
 enum tw_tap_flow_state {
     TW_TAP_FLOW_READING = 0, // what comes is taken
-    TW_TAP_FLOW_FALLING,     // something failed; it is not known yet what becomes of the batch at the journal
+    TW_TAP_FLOW_FALLING,     // something failed; it is not known yet what becomes of all at the journal
     TW_TAP_FLOW_FALLEN,      // back at the committed place: nothing is taken until the tap's next HELLO
     TW_TAP_FLOW_STOPPED,     // nothing is handed to the journal any more
     TW_TAP_FLOW_STATES
@@ -42,7 +44,7 @@ enum tw_tap_flow_input {
     TW_TAP_FLOW_FACT,     // the reader accounts for a stretch of the stream: `fact`
     TW_TAP_FLOW_READ_OUT, // answers FINISH and PAUSE: the facts were told
     TW_TAP_FLOW_QUEUED,   // answers the QUEUE actions and REPLACE
-    TW_TAP_FLOW_LANDED,   // the journal's answer to SUBMIT: `landed`
+    TW_TAP_FLOW_LANDED,   // the journal's answer to one batch of SUBMIT: `landed`
     TW_TAP_FLOW_FAILED,   // instead of QUEUED, before READ_OUT, or of FEED: it could not be carried out
     TW_TAP_FLOW_STOP,
     TW_TAP_FLOW_INPUTS
@@ -87,11 +89,11 @@ enum tw_tap_flow_action_kind {
     TW_TAP_FLOW_QUEUE_PLACE,     // likewise a batch of nothing but `place`
     TW_TAP_FLOW_QUEUE_RESTARTED, // likewise a capture.gap: the tap started anew with bytes not yet kept
     TW_TAP_FLOW_QUEUE_LOST,      // likewise a capture.gap: the tap gave `bytes` up
-    TW_TAP_FLOW_SUBMIT,          // the first of the queue to the journal; LANDED answers
-    TW_TAP_FLOW_REPLACE,         // the first can never be kept: put a report of it in its place
-    TW_TAP_FLOW_SETTLE,          // the first is durable: take it from the queue
-    TW_TAP_FLOW_ACKNOWLEDGE,     // tell the tap that all before `place.offset` is safe
-    TW_TAP_FLOW_DROP,   // forget all of the queue but the oldest `keep`, newest first: they are read again
+    TW_TAP_FLOW_SUBMIT,  // the oldest `count` to the journal, each upon the one ahead; LANDED answers each
+    TW_TAP_FLOW_REPLACE, // the first can never be kept: put a report of it in its place
+    TW_TAP_FLOW_SETTLE,  // the first is durable: take it from the queue
+    TW_TAP_FLOW_ACKNOWLEDGE, // tell the tap that all before `place.offset` is safe
+    TW_TAP_FLOW_DROP,   // forget all of the queue but the oldest `count`, newest first: they are read again
     TW_TAP_FLOW_REOPEN, // open the line again
 };
 
@@ -99,7 +101,7 @@ struct tw_tap_flow_action {
     enum tw_tap_flow_action_kind kind;
     struct tw_tap_place place;
     uint64_t bytes;
-    size_t keep;
+    size_t count;
 };
 
 #define TW_TAP_FLOW_ACTIONS 4 // more than one step can ask for
@@ -114,8 +116,8 @@ struct tw_tap_flow_view {
     enum tw_tap_flow_state state;
     struct tw_tap_place accounted; // every byte before belongs to a fact
     struct tw_tap_place committed; // every byte before is durable
-    size_t queued;                 // batches, the one at the journal included
-    bool flying;                   // the first is at the journal
+    size_t queued;                 // batches, those at the journal included
+    size_t flying;                 // of them the journal has not answered yet
 };
 
 struct tw_tap_flow;

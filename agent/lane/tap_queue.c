@@ -89,7 +89,11 @@ static struct tw_tap_flight *recall(struct tw_tap_queue *queue, const struct tw_
 
 void tw_tap_queue_drop(struct tw_tap_queue *queue, size_t keep)
 {
-    while (queue->first != NULL && (keep == 0 || queue->first->next != NULL)) {
+    size_t count = 0;
+    for (const struct tw_tap_flight *flight = queue->first; flight != NULL; flight = flight->next) {
+        count++;
+    }
+    for (; count > keep; count--) {
         drop_last(queue);
     }
     memset(queue->drift, 0, sizeof queue->drift); // a report may have been among them
@@ -154,11 +158,14 @@ int tw_tap_queue_replace_first(struct tw_tap_queue *queue)
     return TW_OK;
 }
 
-struct tw_batch *tw_tap_queue_take_first(struct tw_tap_queue *queue)
+struct tw_batch *tw_tap_queue_take(struct tw_tap_queue *queue, struct tw_tap_flight *flight,
+                                   const struct tw_tap_flight *ahead)
 {
-    struct tw_tap_flight *flight = queue->first;
     struct tw_batch *batch = flight->batch;
     flight->batch = NULL;
+    if (ahead != NULL) {
+        tw_batch_tap_upon(batch, ahead->after.boot, ahead->after.offset);
+    }
     tw_batch_tap(batch, queue->name, flight->after.boot, flight->after.offset,
                  tw_slice_make(&flight->after.state, sizeof flight->after.state));
     if (flight->taken.present) {

@@ -47,11 +47,13 @@ int TW_MUST_CHECK tw_tap_queue_add(struct tw_tap_queue *queue, const struct tw_t
                                    const struct tw_reader_fact *fact);
 // The first, a sale larger than an event may be, is told of in words; it was its customer's.
 int TW_MUST_CHECK tw_tap_queue_replace_first(struct tw_tap_queue *queue);
-// The batch of the first, which is submitted now: with the tap's place and who stands at the workstation.
-struct tw_batch *tw_tap_queue_take_first(struct tw_tap_queue *queue);
+// The batch of one that is submitted now: with the tap's place and who stands at the workstation. It is kept
+// only upon the one `ahead` of it (NULL: whatever was before is durable).
+struct tw_batch *tw_tap_queue_take(struct tw_tap_queue *queue, struct tw_tap_flight *flight,
+                                   const struct tw_tap_flight *ahead);
 // The first is durable, and gone from the queue.
 void tw_tap_queue_settle_first(struct tw_tap_queue *queue);
-// Forgets all but the oldest `keep` (0 or 1), newest first: they are read again. What is remembered of them
+// Forgets all but the oldest `keep`, newest first: they are read again. What is remembered of them
 // is gone once their place is passed, whether they came or were lost.
 void tw_tap_queue_drop(struct tw_tap_queue *queue, size_t keep);
 // Frees what is left.

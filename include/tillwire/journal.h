@@ -92,7 +92,8 @@ typedef void tw_journal_done_fn(void *ctx, const struct tw_journal_result *resul
 // Takes the batch (also on failure). `done` (may be NULL) runs once it is durable or has failed. [any]
 // When this returns an error `done` does not run: TW_ERR_FULL (too much waits: 1024 batches or 8 MiB),
 // TW_ERR_INVALID (rules above broken), TW_ERR_TOO_LARGE, TW_ERR_CLOSED, TW_ERR_NOMEM. Errors in the result:
-// TW_ERR_TOO_LARGE (an event over TW_EVENT_MAX_BYTES), TW_ERR_MISMATCH, the merge function's, the disk's.
+// TW_ERR_TOO_LARGE (an event over TW_EVENT_MAX_BYTES), TW_ERR_MISMATCH, TW_ERR_AGAIN (tw_batch_tap_upon),
+// the merge function's, the disk's.
 int TW_MUST_CHECK tw_journal_submit(struct tw_journal *journal, struct tw_batch *batch,
                                     tw_journal_done_fn *done, void *ctx);
 

@@ -198,6 +198,56 @@ static void one_that_fails_halfway_fails_alone(void **state)
     tw_buf_free(&large);
 }
 
+// Submits one that reaches `offset` upon the place `upon`.
+static void go_upon(struct rig *rig, uint64_t upon, uint64_t offset, struct tw_slice data,
+                    struct tw_journal_result *result)
+{
+    const uint8_t boot[16] = {7};
+    struct tw_batch *batch = rig_batch(rig);
+    tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa", data);
+    tw_batch_tap(batch, "printer", boot, offset, tw_slice_of("x"));
+    tw_batch_tap_upon(batch, boot, upon);
+    result->error = 1;
+    assert_int_equal(tw_journal_submit(rig->journal, batch, take_result, result), TW_OK);
+}
+
+// P3: of batches that were submitted one behind the other none is kept without the one ahead of it, whether
+// that was refused or there is another one in its place.
+static void p3_none_is_kept_without_the_one_ahead(void **state)
+{
+    struct rig *rig = *state;
+    const uint8_t boot[16] = {7};
+    struct tw_journal_result results[6];
+    struct tw_buf large = {0};
+    struct hold hold;
+    struct tw_slice small = tw_slice_of("{}");
+    rig_open(rig);
+    tw_buf_printf(&large, "{%*s}", TW_EVENT_MAX_BYTES - 2, "");
+    begin_hold(rig, &hold);
+    go_upon(rig, 0, 5, small, &results[0]); // nothing is stored yet
+    struct tw_batch *first = rig_batch(rig);
+    tw_batch_tap(first, "printer", boot, 10, tw_slice_of("x"));
+    assert_int_equal(tw_journal_submit(rig->journal, first, take_result, &results[1]), TW_OK);
+    go_upon(rig, 10, 20, small, &results[2]);
+    go_upon(rig, 20, 30, tw_buf_slice(&large), &results[3]);
+    go_upon(rig, 30, 40, small, &results[4]);
+    go_upon(rig, 20, 30, small, &results[5]);
+    (void)sem_post(&hold.release);
+    rig_add(rig, 9, NULL);
+    static const int expected[6] = {TW_ERR_AGAIN, TW_OK, TW_OK, TW_ERR_TOO_LARGE, TW_ERR_AGAIN, TW_OK};
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(results[i].error, expected[i]);
+    }
+    struct tw_journal_tap tap;
+    assert_int_equal(tw_journal_tap(rig->journal, "printer", &tap), TW_OK);
+    assert_int_equal(tap.offset, 30);
+    assert_int_equal(rig_stats(rig).last_error, TW_OK);
+    tw_buf_free(&large);
+    struct tw_batch *lost = rig_batch(rig); // upon a place of no tap
+    tw_batch_tap_upon(lost, boot, 1);
+    assert_int_equal(rig_submit(rig, lost).error, TW_ERR_INVALID);
+}
+
 static void too_much_waiting_is_refused(void **state)
 {
     struct rig *rig = *state;
@@ -246,6 +296,7 @@ int main(void)
         T(callers_share_commits),
         T(one_that_is_too_large_fails_alone),
         T(one_that_fails_halfway_fails_alone),
+        T(p3_none_is_kept_without_the_one_ahead),
         T(too_much_waiting_is_refused),
         T(wrong_batches_are_refused),
     };

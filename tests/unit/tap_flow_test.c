@@ -3,8 +3,8 @@
 // A tap's decisions (agent/lane/tap_flow.h) in seeded random histories, against a small model of tap, line,
 // reader and journal: taps start anew and run out of room, lines break, commits fail, the journal is full for
 // a while, memory is out, the agent is killed. At every step (P1, P3, P7): the tap is told only what is
-// durable, positions follow each other without a hole, one batch is with the journal at a time, and what is
-// lost is told of.
+// durable, positions follow each other without a hole, nothing goes to the journal while it has not answered
+// all it got, and what is lost is told of.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,6 +23,7 @@ struct batch {
     enum tw_tap_flow_action_kind kind;
     struct tw_tap_place from, after; // what it accounts for
     bool sale, huge;
+    bool answered; // by the journal
 };
 
 struct model {
@@ -45,13 +46,13 @@ struct model {
 
     // The shell's queue and the journal.
     struct batch queue[QUEUE];
-    size_t count;
-    bool submitted, full, calm;
+    size_t count, group; // the oldest `group` were submitted together
+    bool full, calm;
     struct tw_tap_place queued, durable;
     uint64_t seen[BOOTS]; // highest offset this life of the agent read of a boot
     uint64_t kept[BOOTS]; // highest that is durable
     uint8_t told;         // all losses of boots before this one are told
-    unsigned commits, failures, gaps, overruns, replaced;
+    unsigned commits, failures, gaps, overruns, replaced, together;
 };
 
 static void step(struct model *model, struct tw_tap_flow_event event);
@@ -120,9 +121,28 @@ static void finish_page(struct model *model)
 
 // ---- the journal ----
 
-static void commit(struct model *model)
+static size_t flying(const struct model *model)
 {
-    const struct batch *batch = &model->queue[0];
+    size_t count = 0;
+    for (size_t i = 0; i < model->group; i++) {
+        count += !model->queue[i].answered;
+    }
+    return count;
+}
+
+// The journal takes them in their order.
+static struct batch *next_to_answer(struct model *model)
+{
+    for (size_t i = 0; i < model->group; i++) {
+        if (!model->queue[i].answered) {
+            return &model->queue[i];
+        }
+    }
+    return NULL;
+}
+
+static void commit(struct model *model, const struct batch *batch)
+{
     assert_true(same(&batch->from, &model->durable)); // P1: never before the one ahead of it
     if (memcmp(batch->after.boot, model->durable.boot, 16) == 0) {
         assert_true(batch->after.offset >= model->durable.offset);
@@ -137,15 +157,17 @@ static void commit(struct model *model)
     model->commits++;
 }
 
-static void land(struct model *model, int error)
+static void land(struct model *model, struct batch *landing, int error)
 {
-    const struct batch batch = model->queue[0];
-    model->submitted = false;
-    if (error == TW_OK && batch.huge) {
+    landing->answered = true;
+    const struct batch batch = *landing;
+    if (error == TW_OK && !same(&batch.from, &model->durable)) {
+        error = TW_ERR_AGAIN; // the one ahead was not kept
+    } else if (error == TW_OK && batch.huge) {
         error = TW_ERR_TOO_LARGE;
     }
     if (error == TW_OK) {
-        commit(model);
+        commit(model, &batch);
     }
     model->failures += error != TW_OK;
     step(model,
@@ -155,8 +177,8 @@ static void land(struct model *model, int error)
 
 static void answer(struct model *model)
 {
-    if (model->submitted && (model->calm || dice(model, 3) == 0)) {
-        land(model, model->full ? TW_ERR_FULL : chance(model, 8) ? TW_ERR_IO : TW_OK);
+    while (flying(model) > 0 && (model->calm || dice(model, 3) == 0)) {
+        land(model, next_to_answer(model), model->full ? TW_ERR_FULL : chance(model, 8) ? TW_ERR_IO : TW_OK);
     }
 }
 
@@ -188,18 +210,19 @@ static void enqueue(struct model *model, const struct tw_tap_flow_action *action
 
 static void drop(struct model *model, size_t keep)
 {
-    assert_int_equal(keep, model->submitted ? 1 : 0);
-    model->count = model->count < keep ? model->count : keep;
-    model->queued = model->count > 0 ? model->queue[0].after : model->durable;
+    assert_int_equal(keep, flying(model) > 0 ? model->group : 0);
+    model->count = model->group = keep;
+    model->queued = keep > 0 ? model->queue[keep - 1].after : model->durable;
     model->accounted = model->queued;
     model->gone = 0;
 }
 
 static void settle(struct model *model)
 {
-    assert_true(model->count > 0 && !model->submitted);
+    assert_true(model->count > 0 && model->group > 0 && model->queue[0].answered);
     assert_true(same(&model->queue[0].after, &model->durable));
     model->count--;
+    model->group--;
     memmove(&model->queue[0], &model->queue[1], model->count * sizeof model->queue[0]);
 }
 
@@ -225,13 +248,18 @@ static void restore(struct model *model, const struct tw_tap_place *place)
     model->fed = model->read = place->offset;
 }
 
-static void submit(struct model *model)
+static void submit(struct model *model, size_t count)
 {
-    assert_true(model->count > 0);
-    assert_false(model->submitted); // nothing twice, and one at a time
-    model->submitted = true;
-    if (chance(model, 40)) {
-        land(model, TW_ERR_FULL); // refused at the door
+    assert_true(count > 0 && count <= model->count && count <= TW_TAP_FLOW_TOGETHER);
+    assert_int_equal(flying(model), 0); // nothing twice, and not before all is answered
+    model->group = count;
+    for (size_t i = 0; i < count; i++) {
+        model->queue[i].answered = false;
+    }
+    model->together += count > 1;
+    size_t taken = chance(model, 40) ? dice(model, (unsigned)count) : count;
+    for (size_t i = taken; i < count; i++) {
+        land(model, &model->queue[i], TW_ERR_FULL); // refused at the door
     }
 }
 
@@ -262,10 +290,10 @@ static void act(struct model *model, const struct tw_tap_flow_action *action)
         enqueue(model, action);
         break;
     case TW_TAP_FLOW_SUBMIT:
-        submit(model);
+        submit(model, action->count);
         break;
     case TW_TAP_FLOW_REPLACE:
-        assert_true(model->queue[0].huge);
+        assert_true(model->queue[0].huge && model->group == 1);
         model->queue[0].sale = model->queue[0].huge = false;
         model->replaced++;
         tell(model, TW_TAP_FLOW_QUEUED);
@@ -277,7 +305,7 @@ static void act(struct model *model, const struct tw_tap_flow_action *action)
         acknowledge(model, &action->place);
         break;
     case TW_TAP_FLOW_DROP:
-        drop(model, action->keep);
+        drop(model, action->count);
         break;
     case TW_TAP_FLOW_REOPEN:
         model->line = false;
@@ -364,15 +392,19 @@ static void begin_agent(struct model *model)
     model->accounted = model->queued = model->durable;
     model->gone = 0;
     model->fed = model->read = model->durable.offset;
-    model->count = 0;
-    model->line = model->submitted = false;
+    model->count = model->group = 0;
+    model->line = false;
 }
 
 // What it read and did not keep, nobody knows any more.
 static void kill_agent(struct model *model)
 {
-    if (model->submitted && dice(model, 2) == 0) {
-        commit(model); // the answer never came
+    while (flying(model) > 0 && dice(model, 2) == 0) {
+        struct batch *batch = next_to_answer(model);
+        batch->answered = true;
+        if (!batch->huge && same(&batch->from, &model->durable)) {
+            commit(model, batch); // the answer never came
+        }
     }
     tw_tap_flow_free(model->flow);
     memcpy(model->seen, model->kept, sizeof model->seen);
@@ -452,6 +484,7 @@ static void one_history(unsigned seed, struct model *total)
     total->gaps += model->gaps;
     total->overruns += model->overruns;
     total->replaced += model->replaced;
+    total->together += model->together;
     tw_tap_flow_free(model->flow);
     free(model);
 }
@@ -468,10 +501,12 @@ static void p1_random_histories(void **state)
     for (unsigned seed = first; seed < first + count; seed++) {
         one_history(seed, total);
     }
-    print_message("%u commits, %u failed, %u boots and %u overruns told of, %u replaced\n", total->commits,
-                  total->failures, total->gaps, total->overruns, total->replaced);
-    assert_true(given != NULL || (total->failures > 0 && total->gaps > 0 && total->overruns > 0 &&
-                                  total->replaced > 0)); // the histories are worth their name
+    print_message(
+        "%u commits, %u failed, %u boots and %u overruns told of, %u replaced; %u submissions of several\n",
+        total->commits, total->failures, total->gaps, total->overruns, total->replaced, total->together);
+    assert_true(given != NULL ||
+                (total->failures > 0 && total->gaps > 0 && total->overruns > 0 && total->replaced > 0 &&
+                 total->together > 0)); // the histories are worth their name
     free(total);
 }
 
