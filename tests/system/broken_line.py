@@ -7,11 +7,9 @@ what is sent arrives while the fault lasts, the agent does not grow, does not sp
 Usage: broken_line.py [--seed N]
 """
 
-import argparse
 import contextlib
 import os
 import pathlib
-import sys
 import time
 import unittest
 
@@ -138,10 +136,5 @@ class BrokenLineTest(support.StageTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seed", type=int, default=SEED)
-    given, rest = parser.parse_known_args()
-    SEED = given.seed
-    print(f"seed {SEED}", flush=True)
-    sys.argv[1:] = rest
+    [SEED] = support.numbers(seed=SEED)
     support.main()

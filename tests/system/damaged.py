@@ -6,11 +6,9 @@ and everything that could be proven reaches the centre once; what could not is t
 Usage: damaged.py [--seed N]
 """
 
-import argparse
 import json
 import pathlib
 import random
-import sys
 import time
 
 import support
@@ -158,10 +156,5 @@ class DamagedTest(support.StageTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seed", type=int, default=SEED)
-    given, rest = parser.parse_known_args()
-    SEED = given.seed
-    print(f"seed {SEED}", flush=True)
-    sys.argv[1:] = rest
+    [SEED] = support.numbers(seed=SEED)
     support.main()

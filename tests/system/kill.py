@@ -6,10 +6,8 @@ P1 to P5: nothing lost, nothing doubled, no gap, and the printer got every byte.
 Usage: kill.py [--runs N] [--seed N]
 """
 
-import argparse
 import collections
 import random
-import sys
 import time
 
 import support
@@ -89,11 +87,5 @@ class KillTest(support.StageTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=RUNS)
-    parser.add_argument("--seed", type=int, default=SEED)
-    given, rest = parser.parse_known_args()
-    RUNS, SEED = given.runs, given.seed
-    print(f"{RUNS} runs from seed {SEED}", flush=True)
-    sys.argv[1:] = rest
+    RUNS, SEED = support.numbers(runs=RUNS, seed=SEED)
     support.main()

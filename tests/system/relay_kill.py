@@ -6,10 +6,8 @@ P5: the printer gets every byte, in order, unchanged. P3: every sale is at the c
 Usage: relay_kill.py [--kills N] [--seed N]     200 kills over each line take some minutes
 """
 
-import argparse
 import collections
 import random
-import sys
 import time
 
 import support
@@ -66,11 +64,5 @@ class RelayKillTest(support.StageTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--kills", type=int, default=KILLS)
-    parser.add_argument("--seed", type=int, default=SEED)
-    given, rest = parser.parse_known_args()
-    KILLS, SEED = given.kills, given.seed
-    print(f"{KILLS} kills over each line, seed {SEED}", flush=True)
-    sys.argv[1:] = rest
+    KILLS, SEED = support.numbers(kills=KILLS, seed=SEED)
     support.main()

@@ -8,13 +8,11 @@ The systemd units of tools/deploy are what systemd takes them for.
 Usage: relay_restart.py [--kills N] [--seed N]
 """
 
-import argparse
 import collections
 import os
 import random
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -162,11 +160,5 @@ class RelayRestartTest(support.StageTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--kills", type=int, default=KILLS)
-    parser.add_argument("--seed", type=int, default=SEED)
-    given, rest = parser.parse_known_args()
-    KILLS, SEED = given.kills, given.seed
-    print(f"{KILLS} kills, seed {SEED}", flush=True)
-    sys.argv[1:] = rest
+    KILLS, SEED = support.numbers(kills=KILLS, seed=SEED)
     support.main()

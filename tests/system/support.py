@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the system tests share: a stage that shows its logs when a test fails, data of others, main()."""
 
+import argparse
 import contextlib
 import os
 import pathlib
@@ -76,6 +77,16 @@ def receipt(number, *lines, total=199):
     amount = f"{total / 100:.2f}"
     text = ["CORNER SHOP", f"Receipt {number}", f"APPLES{amount:>20}", *lines, f"TOTAL{amount:>21}", f"CASH{amount:>22}"]
     return b"\x1b@" + "\n".join(text).encode("cp437", "replace") + b"\n\n\n\x1dV\x00"
+
+
+def numbers(**defaults):
+    """Numbers a script takes as --NAME N, in the order of `defaults`; says them. What else is given stays for main()."""
+    parser = argparse.ArgumentParser()
+    for name, value in defaults.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    given, sys.argv[1:] = parser.parse_known_args()
+    print(", ".join(f"{name} {getattr(given, name)}" for name in defaults), flush=True)
+    return [getattr(given, name) for name in defaults]
 
 
 def main():

@@ -6,11 +6,9 @@ the attribute `clock` tells, a repeat is still a repeat, and the line comes up (
 Usage: wrong_clock.py [--seed N]
 """
 
-import argparse
 import contextlib
 import json
 import random
-import sys
 import time
 
 import support
@@ -143,10 +141,5 @@ class WrongClockTest(support.StageTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seed", type=int, default=SEED)
-    given, rest = parser.parse_known_args()
-    SEED = given.seed
-    print(f"seed {SEED}", flush=True)
-    sys.argv[1:] = rest
+    [SEED] = support.numbers(seed=SEED)
     support.main()
