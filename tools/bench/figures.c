@@ -80,15 +80,17 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void bench_took_print(struct bench_took *took, double per_s)
+double bench_took_at(struct bench_took *took, double part)
 {
     size_t last = took->count > 0 ? took->count - 1 : 0;
-    const uint32_t *sorted = took->us_tenths;
     qsort(took->us_tenths, took->count, sizeof *took->us_tenths, compare);
-    uint32_t middle = sorted[last / 2];
-    uint32_t high = sorted[last * 99 / 100];
-    (void)printf("\"per_s\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f", per_s, middle / 10.0,
-                 high / 10.0, sorted[last] / 10.0);
+    return took->us_tenths[(size_t)((double)last * part)] / 10.0;
+}
+
+void bench_took_print(struct bench_took *took, double per_s)
+{
+    (void)printf("\"per_s\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f", per_s,
+                 bench_took_at(took, 0.5), bench_took_at(took, 0.99), bench_took_at(took, 1));
 }
 
 // SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014): the same n

@@ -26,8 +26,9 @@ struct bench_took {
     uint32_t *us_tenths; // tenths of a microsecond
     size_t count, size;
 };
-void bench_took_new(struct bench_took *took, size_t size); // its memory is resident from here on
-void bench_took_add(struct bench_took *took, int64_t ns);  // what is beyond its size is not kept
+void bench_took_new(struct bench_took *took, size_t size);  // its memory is resident from here on
+void bench_took_add(struct bench_took *took, int64_t ns);   // what is beyond its size is not kept
+double bench_took_at(struct bench_took *took, double part); // microseconds: so much of them took no longer
 void bench_took_free(struct bench_took *took);
 // "per_s", "p50_us", "p99_us" and "max_us" as members of a JSON object, without a comma behind.
 void bench_took_print(struct bench_took *took, double per_s);
