@@ -450,37 +450,6 @@ static void a_paper_that_waits_finds_its_customer_after_a_restart(void **state)
     assert_true(world_has_customer(world, 4 + TW_TAP_FLOW_TOGETHER, OTHER_CARD));
 }
 
-// P3: papers that were read while another was at the journal are committed together, each with its customer.
-static void papers_that_wait_go_together(void **state)
-{
-    struct world *world = *state;
-    struct tw_journal_stats stats;
-    world_hello(world, BOOT, 0);
-    for (int i = 0; i < 40; i++) {
-        char number[8];
-        (void)snprintf(number, sizeof number, "%d", 1001 + i);
-        if (i % 10 == 5) {
-            scan(world, i % 20 == 5 ? CARD : OTHER_CARD);
-        }
-        world_print_sale(world, number, "");
-    }
-    world_expect_events(world, 44);
-    tw_journal_stats(world->journal, &stats);
-    assert_true(stats.commits < 20);
-    for (uint64_t i = 1; i <= 44; i++) {
-        tw_json *event = world_event(world, i);
-        const char *type = tw_json_text(tw_json_get(event, "type"));
-        const char *number = tw_json_text(tw_json_get(tw_json_get(event, "data"), "receipt_number"));
-        if (strcmp(type, "io.tillwire.sale.completed") == 0) {
-            assert_int_equal(world_has_customer(world, i, CARD),
-                             strcmp(number, "1006") == 0 || strcmp(number, "1026") == 0);
-            assert_int_equal(world_has_customer(world, i, OTHER_CARD),
-                             strcmp(number, "1016") == 0 || strcmp(number, "1036") == 0);
-        }
-        tw_json_free(event);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,7 +474,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_late_commit_brings_nobody_back, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_paper_that_waits_finds_its_customer_after_a_restart, world_setup,
                                         world_teardown),
-        cmocka_unit_test_setup_teardown(papers_that_wait_go_together, world_setup, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -238,6 +238,38 @@ static void payment_cards_are_refused(void **state)
     assert_int_equal(world->answer.error, TW_ERR_NOT_FOUND);
 }
 
+// P3: papers that were read while another was at the journal are committed together, each with its customer.
+static void papers_that_wait_go_together(void **state)
+{
+    struct world *world = *state;
+    struct tw_journal_stats stats;
+    world_hello(world, BOOT, 0);
+    for (int i = 0; i < 40; i++) {
+        char number[8];
+        (void)snprintf(number, sizeof number, "%d", 1001 + i);
+        if (i % 10 == 5) {
+            tw_lane_scan(world->lane, "scanner", NULL, tw_slice_of(i % 20 == 5 ? CARD : OTHER_CARD), NULL,
+                         NULL);
+        }
+        world_print_sale(world, number, "");
+    }
+    world_expect_events(world, 44);
+    tw_journal_stats(world->journal, &stats);
+    assert_true(stats.commits < 20);
+    for (uint64_t i = 1; i <= 44; i++) {
+        tw_json *event = world_event(world, i);
+        const char *type = tw_json_text(tw_json_get(event, "type"));
+        const char *number = tw_json_text(tw_json_get(tw_json_get(event, "data"), "receipt_number"));
+        if (strcmp(type, "io.tillwire.sale.completed") == 0) {
+            assert_int_equal(world_has_customer(world, i, CARD),
+                             strcmp(number, "1006") == 0 || strcmp(number, "1026") == 0);
+            assert_int_equal(world_has_customer(world, i, OTHER_CARD),
+                             strcmp(number, "1016") == 0 || strcmp(number, "1036") == 0);
+        }
+        tw_json_free(event);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_identity_survives_a_restart, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(bytes_are_read_once, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_receipt_printed_again_is_one_sale, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(papers_that_wait_go_together, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(losses_are_events, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_strange_store_number_is_told_once, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(other_paper_is_unparsed, world_setup, world_teardown),

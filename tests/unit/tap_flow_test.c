@@ -121,15 +121,6 @@ static void finish_page(struct model *model)
 
 // ---- the journal ----
 
-static size_t flying(const struct model *model)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < model->group; i++) {
-        count += !model->queue[i].answered;
-    }
-    return count;
-}
-
 // The journal takes them in their order.
 static struct batch *next_to_answer(struct model *model)
 {
@@ -177,7 +168,7 @@ static void land(struct model *model, struct batch *landing, int error)
 
 static void answer(struct model *model)
 {
-    while (flying(model) > 0 && (model->calm || dice(model, 3) == 0)) {
+    while (next_to_answer(model) != NULL && (model->calm || dice(model, 3) == 0)) {
         land(model, next_to_answer(model), model->full ? TW_ERR_FULL : chance(model, 8) ? TW_ERR_IO : TW_OK);
     }
 }
@@ -210,7 +201,7 @@ static void enqueue(struct model *model, const struct tw_tap_flow_action *action
 
 static void drop(struct model *model, size_t keep)
 {
-    assert_int_equal(keep, flying(model) > 0 ? model->group : 0);
+    assert_int_equal(keep, next_to_answer(model) != NULL ? model->group : 0);
     model->count = model->group = keep;
     model->queued = keep > 0 ? model->queue[keep - 1].after : model->durable;
     model->accounted = model->queued;
@@ -230,11 +221,9 @@ static void acknowledge(struct model *model, const struct tw_tap_place *place)
 {
     assert_true(same(place, &model->durable));        // P1
     assert_int_equal(place->boot[0], model->greeted); // its offsets mean nothing in another boot
-    if (model->line && place->boot[0] == model->boot && place->offset > model->first) {
-        model->first = place->offset;
-    }
-    if (model->line && place->boot[0] == model->boot && place->offset > model->acked) {
-        model->acked = place->offset;
+    if (model->line && place->boot[0] == model->boot) {
+        model->first = place->offset > model->first ? place->offset : model->first;
+        model->acked = place->offset > model->acked ? place->offset : model->acked;
     }
 }
 
@@ -251,11 +240,8 @@ static void restore(struct model *model, const struct tw_tap_place *place)
 static void submit(struct model *model, size_t count)
 {
     assert_true(count > 0 && count <= model->count && count <= TW_TAP_FLOW_TOGETHER);
-    assert_int_equal(flying(model), 0); // nothing twice, and not before all is answered
+    assert_null(next_to_answer(model)); // nothing twice, and not before all is answered
     model->group = count;
-    for (size_t i = 0; i < count; i++) {
-        model->queue[i].answered = false;
-    }
     model->together += count > 1;
     size_t taken = chance(model, 40) ? dice(model, (unsigned)count) : count;
     for (size_t i = taken; i < count; i++) {
@@ -294,7 +280,8 @@ static void act(struct model *model, const struct tw_tap_flow_action *action)
         break;
     case TW_TAP_FLOW_REPLACE:
         assert_true(model->queue[0].huge && model->group == 1);
-        model->queue[0].sale = model->queue[0].huge = false;
+        model->queue[0] = (struct batch){.from = model->queue[0].from, .after = model->queue[0].after};
+        model->group = 0;
         model->replaced++;
         tell(model, TW_TAP_FLOW_QUEUED);
         break;
@@ -399,7 +386,7 @@ static void begin_agent(struct model *model)
 // What it read and did not keep, nobody knows any more.
 static void kill_agent(struct model *model)
 {
-    while (flying(model) > 0 && dice(model, 2) == 0) {
+    while (next_to_answer(model) != NULL && dice(model, 2) == 0) {
         struct batch *batch = next_to_answer(model);
         batch->answered = true;
         if (!batch->huge && same(&batch->from, &model->durable)) {
@@ -461,11 +448,8 @@ static void one_history(unsigned seed, struct model *total)
     model->seed = seed;
     model->boot = 1;
     begin_agent(model);
-    for (int i = 0; i < STEPS; i++) {
-        turn(model);
-    }
-    model->calm = true; // there is room, and the line holds
-    for (int i = 0; i < STEPS; i++) {
+    for (int i = 0; i < 2 * STEPS; i++) {
+        model->calm = i >= STEPS; // there is room, and the line holds
         turn(model);
     }
     tell(model, TW_TAP_FLOW_CLOSED);
@@ -501,12 +485,11 @@ static void p1_random_histories(void **state)
     for (unsigned seed = first; seed < first + count; seed++) {
         one_history(seed, total);
     }
-    print_message(
-        "%u commits, %u failed, %u boots and %u overruns told of, %u replaced; %u submissions of several\n",
-        total->commits, total->failures, total->gaps, total->overruns, total->replaced, total->together);
-    assert_true(given != NULL ||
-                (total->failures > 0 && total->gaps > 0 && total->overruns > 0 && total->replaced > 0 &&
-                 total->together > 0)); // the histories are worth their name
+    print_message("%u commits, %u failed, %u boots and %u overruns told of, %u replaced, %u times several\n",
+                  total->commits, total->failures, total->gaps, total->overruns, total->replaced,
+                  total->together);
+    assert_true(given != NULL || (total->failures > 0 && total->gaps > 0 && total->overruns > 0));
+    assert_true(given != NULL || (total->replaced > 0 && total->together > 0));
     free(total);
 }
 
