@@ -348,31 +348,6 @@ static void a_full_journal_refuses_requests(void **state)
     assert_true(world_has_customer(world, before + 1, CARD));
 }
 
-// A sale larger than an event is told of, and its customer is not the next one's.
-static void a_huge_sale_is_told_of_and_passed(void **state)
-{
-    struct world *world = *state;
-    world_hello(world, BOOT, 0);
-    scan(world, CARD);
-    world_print(world, "SHOP OF TESTS\nReceipt 1001\n2026-11-22 10:15\n");
-    for (int i = 0; i < 900; i++) {
-        char line[64];
-        (void)snprintf(line, sizeof line, "ARTICLE OF THIS LONG LIST %04d 1.00\n", i);
-        world_print(world, line);
-    }
-    world_print(world, "TOTAL 900.00\nCASH 900.00\n");
-    world_cut(world);
-    world_print_sale(world, "1002", "");
-    world_expect_events(world, 3);
-    world_expect_type(world, 2, "io.tillwire.capture.unparsed");
-    assert_false(world_has_customer(world, 3, CARD));
-    world_reopen(world);
-    world_hello(world, BOOT, 0);
-    world_print_sale(world, "1003", "");
-    world_expect_events(world, 4);
-    assert_false(world_has_customer(world, 4, CARD));
-}
-
 // ---- who stands there after a restart ----
 
 static void stop_lane(void *ctx)
@@ -468,7 +443,6 @@ int main(void)
                                         world_teardown),
         cmocka_unit_test_setup_teardown(scans_without_room_are_told_of_later, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_full_journal_refuses_requests, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(a_huge_sale_is_told_of_and_passed, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_late_commit_leaves_who_was_scanned_since, world_setup,
                                         world_teardown),
         cmocka_unit_test_setup_teardown(a_late_commit_brings_nobody_back, world_setup, world_teardown),

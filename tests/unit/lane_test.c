@@ -270,6 +270,63 @@ static void papers_that_wait_go_together(void **state)
     }
 }
 
+// Larger than an event may be.
+static void print_huge_sale(struct world *world)
+{
+    world_print(world, "SHOP OF TESTS\nReceipt 1001\n2026-11-22 10:15\n");
+    for (int i = 0; i < 900; i++) {
+        char line[64];
+        (void)snprintf(line, sizeof line, "ARTICLE OF THIS LONG LIST %04d 1.00\n", i);
+        world_print(world, line);
+    }
+    world_print(world, "TOTAL 900.00\nCASH 900.00\n");
+    world_cut(world);
+}
+
+// A sale larger than an event is told of, and its customer is not the next one's.
+static void a_huge_sale_is_told_of_and_passed(void **state)
+{
+    struct world *world = *state;
+    world_hello(world, BOOT, 0);
+    tw_lane_scan(world->lane, "scanner", NULL, tw_slice_of(CARD), NULL, NULL);
+    print_huge_sale(world);
+    world_print_sale(world, "1002", "");
+    world_expect_events(world, 3);
+    world_expect_type(world, 2, "io.tillwire.capture.unparsed");
+    assert_false(world_has_customer(world, 3, CARD));
+    world_reopen(world);
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1003", "");
+    world_expect_events(world, 4);
+    assert_false(world_has_customer(world, 4, CARD));
+}
+
+// P1, P3: one that cannot be kept takes those that were submitted with it back; all are read again, and
+// nothing is kept before it.
+static void a_huge_sale_among_others_costs_none_of_them(void **state)
+{
+    struct world *world = *state;
+    world_hello(world, BOOT, 0);
+    world_print_sale(world, "1001", "");
+    uint64_t first_end = world->offset;
+    print_huge_sale(world); // waits, as those behind it do
+    world_print_sale(world, "1002", "");
+    world_print_sale(world, "1003", "");
+    world_expect_events(world, 1);
+    struct tw_buf nothing = {0};
+    assert_int_equal(tw_journal_lane(world->journal, "", &nothing), TW_OK); // the journal is through
+    tw_loop_drain(world->loop);
+    world_expect_events(world, 1);
+    world_hello(world, BOOT, 0);
+    assert_true(world->offset > 0 && world->offset <= first_end);
+    print_huge_sale(world);
+    world_print_sale(world, "1002", "");
+    world_print_sale(world, "1003", "");
+    world_expect_events(world, 4);
+    world_expect_type(world, 2, "io.tillwire.capture.unparsed");
+    world_expect_type(world, 4, "io.tillwire.sale.completed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +336,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(bytes_are_read_once, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_receipt_printed_again_is_one_sale, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(papers_that_wait_go_together, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_huge_sale_is_told_of_and_passed, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_huge_sale_among_others_costs_none_of_them, world_setup,
+                                        world_teardown),
         cmocka_unit_test_setup_teardown(losses_are_events, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_strange_store_number_is_told_once, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(other_paper_is_unparsed, world_setup, world_teardown),
