@@ -211,12 +211,18 @@ static void take_rows(struct tw_link *link, struct tw_rows *rows, unsigned quest
 {
     struct tw_flow_view view;
     tw_flow_view(link->flow, &view);
-    if (rows->count == 0 || view.state != TW_FLOW_ONLINE || question != view.question) {
+    if (rows->count == 0 || view.state != TW_FLOW_ONLINE) {
         tw_rows_free(rows);
         return;
     }
+    // Also where the question was withdrawn meanwhile: the journal says only once that its epoch is another
+    // one.
     if (strcmp(rows->epoch, view.epoch) != 0) {
         take_foreign_rows(link, rows, question);
+        tw_rows_free(rows);
+        return;
+    }
+    if (question != view.question) {
         tw_rows_free(rows);
         return;
     }
