@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,6 +144,7 @@ static int check_words(const struct tw_config_memory *memory, const struct tw_de
          is_relay ? "use none, rtscts, xonxoff or dtrdsr" : "use none, rtscts or xonxoff"},
         {"layout", device->layout, " us uk de fr ", "use us, uk, de or fr, as the scanner is set"},
         {"code_id", device->code_id, " honeywell zebra datalogic ", "use honeywell, zebra or datalogic"},
+        {"protocol", device->protocol, " escpos cd5220 ", "use escpos or cd5220, as the display is set"},
     };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         char word[32];
@@ -185,9 +187,30 @@ static int check_number(const struct tw_config_memory *memory, const char *key, 
     return tw_config_bad_value(memory, key, text, remedy);
 }
 
+// Form only: hexadecimal digits, as lsusb prints them.
+static bool is_usb(const char *text)
+{
+    return strlen(text) == 9 && strspn(text, "0123456789abcdefABCDEF") == 4 && text[4] == ':' &&
+           strspn(text + 5, "0123456789abcdefABCDEF") == 4;
+}
+
+static int check_usb(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    bool port_is_enough = strcmp(device->transport, "hidraw") == 0 && device->port != NULL;
+    int rc = port_is_enough ? TW_OK : device_needs(memory, device, "usb", device->usb);
+    if (rc == TW_OK && device->usb != NULL && !is_usb(device->usb)) {
+        rc = tw_config_bad_value(memory, "usb", device->usb,
+                                 "write vendor and product in hex, in quotes, such as \"0c2e:0b61\" (lsusb)");
+    }
+    return rc;
+}
+
 static int check_serial(const struct tw_config_memory *memory, const struct tw_device_config *device)
 {
-    int rc = device_needs(memory, device, "port", device->port);
+    // The agent finds a port by its device's numbers; a relay opens the one it is told.
+    int rc = device->usb != NULL && device->port == NULL && device->forward == NULL
+                 ? check_usb(memory, device)
+                 : device_needs(memory, device, "port", device->port);
     rc = rc != TW_OK ? rc : device_needs(memory, device, "baud", device->baud != 0 ? "" : NULL);
     if (rc == TW_OK && device->forward != NULL && strcmp(device->forward, device->port) == 0) {
         rc = tw_config_bad_value(memory, "forward", device->forward,
@@ -213,25 +236,63 @@ static int check_relay(const struct tw_config_memory *memory, const struct tw_de
                        : check_address(memory, "forward", device->forward, "write host:port of the printer");
 }
 
-// Form only: hexadecimal digits, as lsusb prints them.
-static bool is_usb(const char *text)
-{
-    return strlen(text) == 9 && strspn(text, "0123456789abcdefABCDEF") == 4 && text[4] == ':' &&
-           strspn(text + 5, "0123456789abcdefABCDEF") == 4;
-}
+// What is no tap, and how it may be reached.
+struct peripheral {
+    const char *class_name, *transports, *remedy;
+};
 
-static int check_usb(const struct tw_config_memory *memory, const struct tw_device_config *device)
+static const struct peripheral *find_peripheral(const char *class_name)
 {
-    bool port_is_enough = strcmp(device->transport, "hidraw") == 0 && device->port != NULL;
-    int rc = port_is_enough ? TW_OK : device_needs(memory, device, "usb", device->usb);
-    if (rc == TW_OK && device->usb != NULL && !is_usb(device->usb)) {
-        rc = tw_config_bad_value(memory, "usb", device->usb,
-                                 "write vendor and product in hex, in quotes, such as \"0c2e:0b61\" (lsusb)");
+    static const struct peripheral peripherals[] = {
+        {"scanner", " serial tcp hidraw evdev ",
+         "a scanner uses 'serial', 'tcp', 'hidraw' (HID POS) or 'evdev' (keyboard)"},
+        {"stripe", " serial hidraw evdev ",
+         "a reader of magnetic stripes uses 'serial', 'hidraw' or 'evdev' (keyboard)"},
+        {"display", " serial tcp ", "a display uses 'serial' or 'tcp'"},
+        {"poslog", " directory ", "a till's sales log is read from a 'directory'"},
+    };
+    for (size_t i = 0; i < sizeof peripherals / sizeof peripherals[0]; i++) {
+        if (strcmp(class_name, peripherals[i].class_name) == 0) {
+            return &peripherals[i];
+        }
     }
-    return rc;
+    return NULL;
 }
 
-static int check_scanner(const struct tw_config_memory *memory, const struct tw_device_config *device)
+// The text for people: columns of the display, which has 20.
+static int check_columns(const struct tw_config_memory *memory, const char *key, const char *value,
+                         size_t most)
+{
+    size_t columns = 0;
+    char remedy[64];
+    for (const char *at = value; at != NULL && *at != '\0'; at++) {
+        columns += ((uint8_t)*at & 0xc0) != 0x80; // RFC 3629: not the rest of a character
+        columns += (uint8_t)*at < ' ' ? most : 0;
+    }
+    (void)snprintf(remedy, sizeof remedy, "use at most %zu characters, and no line breaks", most);
+    return columns <= most ? TW_OK : tw_config_bad_value(memory, key, value, remedy);
+}
+
+static int check_display(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    if (device->greeting && strcmp(device->class_name, "display") != 0) {
+        return tw_config_bad_value(memory, "greeting", "true", "only a device of class display greets");
+    }
+    int rc = check_columns(memory, "text", device->text, 20);
+    return rc != TW_OK ? rc : check_columns(memory, "points", device->points, 10);
+}
+
+static int check_directory(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    int rc = device_needs(memory, device, "path", device->path);
+    if (rc == TW_OK && device->path[0] != '/') {
+        rc = tw_config_bad_value(memory, "path", device->path,
+                                 "write the whole path of the folder, from / on");
+    }
+    return rc != TW_OK ? rc : check_number(memory, "rescan_s", device->rescan_s, 1, 3600);
+}
+
+static int check_peripheral(const struct tw_config_memory *memory, const struct tw_device_config *device)
 {
     if (strcmp(device->transport, "tcp") == 0) {
         int rc = device_needs(memory, device, "connect", device->connect);
@@ -243,22 +304,31 @@ static int check_scanner(const struct tw_config_memory *memory, const struct tw_
     if (strcmp(device->transport, "hidraw") == 0 || strcmp(device->transport, "evdev") == 0) {
         return check_usb(memory, device);
     }
-    return tw_config_bad_value(memory, "transport", device->transport,
-                               "a scanner uses 'serial', 'tcp', 'hidraw' (HID POS) or 'evdev' (keyboard)");
+    if (strcmp(device->transport, "directory") == 0) {
+        return check_directory(memory, device);
+    }
+    return TW_OK;
 }
 
 static int check_transport(const struct tw_config_memory *memory, const struct tw_device_config *device)
 {
     int rc = check_words(memory, device);
     rc = rc != TW_OK ? rc : check_frame(memory, device);
+    rc = rc != TW_OK ? rc : check_display(memory, device);
     if (rc != TW_OK) {
         return rc;
+    }
+    const struct peripheral *peripheral = find_peripheral(device->class_name);
+    char transport[32];
+    (void)snprintf(transport, sizeof transport, " %.29s ", device->transport);
+    if (peripheral != NULL && strstr(peripheral->transports, transport) == NULL) {
+        return tw_config_bad_value(memory, "transport", device->transport, peripheral->remedy);
     }
     if (strcmp(device->transport, "serial") == 0) {
         return check_serial(memory, device);
     }
-    if (strcmp(device->class_name, "tap") != 0) {
-        return check_scanner(memory, device);
+    if (peripheral != NULL) {
+        return check_peripheral(memory, device);
     }
     if (strcmp(device->transport, "tcp") == 0) {
         return check_relay(memory, device);
@@ -277,9 +347,13 @@ static int check_device(const struct tw_config_memory *memory, const struct tw_d
                        tw_config_place(memory, "name", device->name, where), device->name,
                        device->class_name == NULL ? "class" : "transport");
     }
-    if (strcmp(device->class_name, "tap") != 0 && strcmp(device->class_name, "scanner") != 0) {
+    if (strcmp(device->class_name, "tap") != 0 && find_peripheral(device->class_name) == NULL) {
         return tw_config_bad_value(memory, "class", device->class_name,
-                                   "this version knows 'tap' and 'scanner'");
+                                   "this version knows 'tap', 'scanner', 'stripe', 'display' and 'poslog'");
+    }
+    int rc = check_number(memory, "silence_s", device->silence_s, 5, 86400);
+    if (rc != TW_OK) {
+        return rc;
     }
     if (device->workstation != NULL && !is_identifier(device->workstation, "")) {
         return tw_config_bad_value(memory, "workstation", device->workstation,

@@ -100,6 +100,22 @@ static void merge_scanner(struct tw_device_config *into, const struct tw_file_de
     into->stop = from->stop != NULL ? *from->stop : into->stop;
 }
 
+// libcyaml takes every word it does not know for true.
+static int merge_display(const struct tw_config_memory *memory, struct tw_device_config *into,
+                         const struct tw_file_device *from)
+{
+    take(&into->protocol, from->protocol);
+    take(&into->text, from->text);
+    take(&into->points, from->points);
+    if (from->greeting == NULL) {
+        return TW_OK;
+    }
+    into->greeting = strcmp(from->greeting, "true") == 0;
+    return into->greeting || strcmp(from->greeting, "false") == 0
+               ? TW_OK
+               : tw_config_bad_value(memory, "greeting", from->greeting, "use true or false");
+}
+
 static int merge_device(struct tw_config_memory *memory, struct tw_device_config *into,
                         const struct tw_file_device *from)
 {
@@ -112,6 +128,8 @@ static int merge_device(struct tw_config_memory *memory, struct tw_device_config
     take(&into->profile, from->profile);
     take(&into->workstation, from->workstation);
     merge_scanner(into, from);
+    into->rescan_s = from->rescan_s != NULL ? *from->rescan_s : into->rescan_s;
+    into->silence_s = from->silence_s != NULL ? *from->silence_s : into->silence_s;
     if (from->buffer_bytes == NULL) {
         return TW_OK;
     }
@@ -151,6 +169,7 @@ static int merge_devices(struct tw_config_memory *memory, struct tw_config *conf
         config->devices = devices;
         config->device_count += at == config->device_count ? 1 : 0;
         int rc = merge_device(memory, &devices[at], &from->devices[i]);
+        rc = rc != TW_OK ? rc : merge_display(memory, &devices[at], &from->devices[i]);
         if (rc != TW_OK) {
             return rc;
         }

@@ -45,6 +45,12 @@ static const cyaml_schema_field_t device_fields[] = {
     TEXT("profile", struct tw_file_device, profile),
     TEXT("workstation", struct tw_file_device, workstation),
     TEXT("buffer_bytes", struct tw_file_device, buffer_bytes),
+    TEXT("protocol", struct tw_file_device, protocol),
+    TEXT("greeting", struct tw_file_device, greeting),
+    TEXT("text", struct tw_file_device, text),
+    TEXT("points", struct tw_file_device, points),
+    NUMBER("rescan_s", struct tw_file_device, rescan_s),
+    NUMBER("silence_s", struct tw_file_device, silence_s),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t device_entry = {
@@ -159,7 +165,7 @@ __attribute__((format(printf, 3, 0))) static void take_log(cyaml_log_t level, vo
 static bool has_key(const char *line, const char *key)
 {
     size_t len = strlen(key);
-    for (const char *at = strstr(line, key); at != NULL; at = strstr(at + 1, key)) {
+    for (const char *at = len > 0 ? strstr(line, key) : NULL; at != NULL; at = strstr(at + 1, key)) {
         const char *end = at + len + strspn(at + len, "\"' ");
         if ((at == line || strchr(" \t{,-\"'", at[-1]) != NULL) && *end == ':') {
             return true;

@@ -14,8 +14,9 @@
 
 struct tw_file_device {
     char *name, *class_name, *transport, *port, *listen, *forward, *path, *connect, *profile, *workstation,
-        *buffer_bytes, *parity, *flow, *usb, *usb_serial, *layout, *prefix, *suffix, *code_id;
-    uint32_t *baud, *bits, *stop;
+        *buffer_bytes, *parity, *flow, *usb, *usb_serial, *layout, *prefix, *suffix, *code_id, *protocol,
+        *text, *points, *greeting;
+    uint32_t *baud, *bits, *stop, *silence_s, *rescan_s;
 };
 
 struct tw_file_card {

@@ -3,7 +3,8 @@
 // ESC/POS as a sequence of tokens: text, control characters, and commands with their arguments. It
 // knows the length of every command of Epson's TM printers, so that the payload of a picture, of a
 // bar code or of a font is never read as text. What a command means is the page model's affair.
-// Source: Epson, "ESC/POS Command Reference"; the table of lengths is in escpos.c.
+// Source: Epson, "ESC/POS Command Reference" and, for the older ones, "ESC/POS Application Programming
+// Guide", version 10.05; the table of lengths is in escpos_table.c.
 //
 // Noise can look like a command with a payload of gigabytes. A payload of more than
 // TW_ESCPOS_PAYLOAD_MAX bytes, ten metres of paper, is not believed: reading goes on after the header.

@@ -110,7 +110,7 @@ static const struct choice {
     uint8_t prefix, code, first, more;
 } choices[] = {
     {TW_ESCPOS_DLE, 0x04, 7, 1}, {TW_ESCPOS_DLE, 0x04, 8, 1}, {TW_ESCPOS_DLE, 0x04, 18, 1},
-    {TW_ESCPOS_DLE, 0x14, 1, 2}, {TW_ESCPOS_DLE, 0x14, 2, 2}, {TW_ESCPOS_DLE, 0x14, 3, 6},
+    {TW_ESCPOS_DLE, 0x14, 1, 2}, {TW_ESCPOS_DLE, 0x14, 2, 2}, {TW_ESCPOS_DLE, 0x14, 3, 5},
     {TW_ESCPOS_DLE, 0x14, 7, 1}, {TW_ESCPOS_DLE, 0x14, 8, 7}, {TW_ESCPOS_GS, 'C', 0, 2},
     {TW_ESCPOS_GS, 'C', '0', 2}, {TW_ESCPOS_GS, 'C', 1, 6},   {TW_ESCPOS_GS, 'C', '1', 6},
     {TW_ESCPOS_GS, 'C', 2, 2},   {TW_ESCPOS_GS, 'C', '2', 2}, {TW_ESCPOS_GS, 'V', 'A', 1},

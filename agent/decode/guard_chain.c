@@ -8,12 +8,14 @@
 //   - Groups: one and the same character between all of them, and groups as people write cards
 //     (none above six digits, none of one digit but the last; or all of one digit; or two halves).
 //     Groups of four (or 4-6-5, 4-6-4) may stand further apart, and with different separators.
-//   - What the tenant calls a loyalty card, a GTIN-13 or -14 standing alone, and a GSRN are not
-//     looked at. Diners Club's 14 digits are: of real cards only these have the length of a GTIN-14.
+//   - What the tenant calls a loyalty card, a GTIN-13 or -14 standing alone, a GSRN, and a coupon in a
+//     GS1 element string are not looked at. Diners Club's 14 digits are: of real cards only these have the
+//     length of a GTIN-14.
 #include "agent/decode/guard_chain.h"
 
 #include <string.h>
 
+#include "agent/decode/coupon.h"
 #include "agent/decode/gs1.h"
 #include "agent/decode/issuer_ranges.h"
 
@@ -103,6 +105,46 @@ static bool is_gsrn(const struct tw_guard_chain *c, const char *text, size_t a, 
     return (joined || apart) && tw_gs1_check_valid(c->digits + b - 18, 18);
 }
 
+// An application identifier in brackets before `pos`, as it is printed below a symbol: (255)5….
+static bool after_brackets(const char *text, size_t pos, const char *identifier, size_t len)
+{
+    return pos >= len + 2 && text[pos - 1] == ')' && memcmp(text + pos - 1 - len, identifier, len) == 0 &&
+           text[pos - 2 - len] == '(';
+}
+
+// The symbology identifier of an element string before `pos` (ISO/IEC 15424): GS1-128, DataBar, DataMatrix,
+// QR code.
+static bool after_element_symbology(const char *text, size_t pos)
+{
+    static const char *const symbologies[] = {"]C1", "]e0", "]d2", "]Q3"};
+    for (size_t i = 0; i < sizeof symbologies / sizeof symbologies[0]; i++) {
+        if (pos >= 3 && memcmp(text + pos - 3, symbologies[i], 3) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A coupon is told by its application identifier and its structure. That of a GCN is little more than a
+// check digit: there the symbology, or the brackets, must say that it is an identifier at all.
+static bool is_coupon(const struct tw_guard_chain *c, const char *text, size_t a, size_t b)
+{
+    static const char *const identifiers[] = {"255", "8110", "8112"};
+    const char *digits = c->digits + a;
+    size_t pos = c->pos[a];
+    for (size_t i = 0; i < sizeof identifiers / sizeof identifiers[0]; i++) {
+        size_t len = strlen(identifiers[i]);
+        bool joined =
+            memcmp(digits, identifiers[i], len) == 0 && (len > 3 || after_element_symbology(text, pos));
+        size_t from = joined ? a + len : a;
+        if ((joined || after_brackets(text, pos, identifiers[i], len)) &&
+            tw_coupon_valid(identifiers[i], c->digits + from, b - from)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool passes(const struct tw_guard_chain *c, const char *text, size_t a, size_t b)
 {
     const char *digits = c->digits + a;
@@ -111,7 +153,8 @@ static bool passes(const struct tw_guard_chain *c, const char *text, size_t a, s
         return false;
     }
     bool gtin = (len == 13 || (len == 14 && digits[0] != '3')) && tw_gs1_gtin_valid(digits, len);
-    return gtin || is_gsrn(c, text, a, b) || tw_guard_chain_exempts(c->guard, digits, len);
+    return gtin || is_gsrn(c, text, a, b) || is_coupon(c, text, a, b) ||
+           tw_guard_chain_exempts(c->guard, digits, len);
 }
 
 // A GTIN with its application identifier 01 in an element string is passed over; the rest of the

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which numbers payment networks issue: the ranges of issuer identification numbers (ISO/IEC
-// 7812-1) with the lengths of card numbers in use there. To add a network, add its lines to the
-// table in issuer_ranges.c.
+// 7812-1) with the lengths of card numbers in use there. Networks do not publish one list; the sources of
+// each line stand at the table in issuer_ranges.c. To add a network, add its lines there with theirs.
 //
 // Threading: pure functions. Memory: no allocation. Time: none. Errors: none.
 #ifndef TW_DECODE_ISSUER_RANGES_H

@@ -220,6 +220,31 @@ static bool work_in(json_t *merged, const json_t *new)
     return unite(merged, new, "coupons", "code", TW_SALE_MAX_COUPONS) || changed;
 }
 
+// ---- whether it is the same sale ----
+
+// What is known from a POSLog and from nothing else has its witness; else NULL.
+static const json_t *only_poslog(const json_t *data)
+{
+    const json_t *witnesses = get(data, "witnesses");
+    const json_t *witness = json_array_get(witnesses, 0);
+    const char *via = json_string_value(get(witness, "via"));
+    return json_array_size(witnesses) == 1 && via != NULL && strcmp(via, "poslog") == 0 ? witness : NULL;
+}
+
+static bool differs(const json_t *one, const json_t *other, const char *key)
+{
+    return !is_absent(get(one, key)) && !is_absent(get(other, key)) &&
+           !same_text(get(one, key), get(other, key));
+}
+
+static bool is_another(const json_t *old, const json_t *new)
+{
+    const json_t *one = only_poslog(old);
+    const json_t *other = only_poslog(new);
+    return one != NULL && other != NULL && !same_text(get(one, "sha256"), get(other, "sha256")) &&
+           (differs(old, new, "printed_time") || differs(old, new, "operator"));
+}
+
 static int finish(json_t *merged, const json_t *new, const char *old_id, struct tw_buf *out)
 {
     (void)unite(merged, new, "witnesses", "sha256", WITNESSES_MAX);
@@ -240,14 +265,15 @@ int tw_sale_merge(struct tw_slice old_data, struct tw_slice new_data, const char
     int rc = tw_json_parse(old_data, &old, NULL);
     rc = rc == TW_OK ? tw_json_parse(new_data, &new, NULL) : rc;
     rc = rc == TW_OK && (!json_is_object(old) || !json_is_object(new)) ? TW_ERR_INVALID : rc;
-    bool changed = rc == TW_OK && work_in(old, new);
+    bool another = rc == TW_OK && is_another(old, new);
+    bool changed = rc == TW_OK && !another && work_in(old, new);
     if (changed) {
         rc = finish(old, new, old_id, merged);
     }
     tw_json_free(old);
     tw_json_free(new);
     if (rc == TW_OK) {
-        *out = changed ? TW_MERGE_CHANGED : TW_MERGE_AGREE;
+        *out = another ? TW_MERGE_ANOTHER : changed ? TW_MERGE_CHANGED : TW_MERGE_AGREE;
     }
     return rc;
 }

@@ -17,6 +17,7 @@ struct rule {
     char *scheme;
     pcre2_code *pattern;
     enum { NO_CHECK, LUHN, GTIN } check;
+    bool begins[10][10]; // whether what matches can begin with these two digits
 };
 
 struct tw_scan_rules {
@@ -39,7 +40,29 @@ void tw_scan_rules_free(struct tw_scan_rules *rules)
     free(rules);
 }
 
-static int compile(const struct tw_card_rule *card, struct rule *out, struct tw_error_text *err)
+// Most numbers that are looked at are nobody's card, and trying an expression costs much more than to see so.
+// What the first two digits rule out is asked of PCRE2 once: a partial match of just those,
+// PCRE2_PARTIAL_HARD, is anything but "no match" where more could follow (pcre2partial(3)). It goes not with
+// PCRE2_ENDANCHORED, hence a code of its own; without one, everything is left open.
+static void find_beginnings(const struct tw_card_rule *card, pcre2_match_context *limits, struct rule *out)
+{
+    int code = 0;
+    PCRE2_SIZE at = 0;
+    pcre2_code *open = pcre2_compile((PCRE2_SPTR)card->pattern, PCRE2_ZERO_TERMINATED,
+                                     PCRE2_ANCHORED | PCRE2_NEVER_UTF, &code, &at, NULL);
+    pcre2_match_data *match = pcre2_match_data_create(1, NULL);
+    for (unsigned i = 0; i < 100; i++) {
+        const uint8_t head[2] = {(uint8_t)('0' + i / 10), (uint8_t)('0' + i % 10)};
+        out->begins[i / 10][i % 10] =
+            open == NULL || match == NULL ||
+            pcre2_match(open, head, sizeof head, 0, PCRE2_PARTIAL_HARD, match, limits) != PCRE2_ERROR_NOMATCH;
+    }
+    pcre2_match_data_free(match);
+    pcre2_code_free(open);
+}
+
+static int compile(const struct tw_card_rule *card, pcre2_match_context *limits, struct rule *out,
+                   struct tw_error_text *err)
 {
     if (card->check != NULL && strcmp(card->check, "luhn") != 0 && strcmp(card->check, "gtin") != 0) {
         return tw_fail(err, TW_ERR_INVALID,
@@ -58,6 +81,7 @@ static int compile(const struct tw_card_rule *card, struct rule *out, struct tw_
                        "loyalty card \"%s\": pattern \"%s\" has an error at character %zu: %s; correct it",
                        card->scheme, card->pattern, (size_t)at + 1, (const char *)why);
     }
+    find_beginnings(card, limits, out);
     out->scheme = strdup(card->scheme);
     return out->scheme != NULL ? TW_OK : TW_ERR_NOMEM;
 }
@@ -81,7 +105,7 @@ int tw_scan_rules_new(const struct tw_card_rule *cards, size_t count, struct tw_
     }
     for (size_t i = 0; i < count && rc == TW_OK; i++) {
         rules->count++;
-        rc = compile(&cards[i], &rules->rules[i], err);
+        rc = compile(&cards[i], rules->limits, &rules->rules[i], err);
     }
     if (rc != TW_OK) {
         tw_scan_rules_free(rules);
@@ -91,9 +115,19 @@ int tw_scan_rules_new(const struct tw_card_rule *cards, size_t count, struct tw_
     return TW_OK;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool can_begin(const struct rule *rule, const char *text, size_t len)
+{
+    return len < 2 || !is_digit(text[0]) || !is_digit(text[1]) || rule->begins[text[0] - '0'][text[1] - '0'];
+}
+
 static bool matches(const struct tw_scan_rules *rules, const struct rule *rule, const char *text, size_t len)
 {
-    if ((rule->check == LUHN && !tw_luhn_valid(text, len)) ||
+    if (!can_begin(rule, text, len) || (rule->check == LUHN && !tw_luhn_valid(text, len)) ||
         (rule->check == GTIN && !tw_gs1_check_valid(text, len))) {
         return false;
     }

@@ -6,6 +6,7 @@
 
 #include "agent/desk/feed.h"
 #include "agent/desk/listen.h"
+#include "agent/desk/record.h"
 #include "agent/desk/server.h"
 #include "agent/desk/worker.h"
 
@@ -96,6 +97,7 @@ void tw_desk_stop(struct tw_desk *desk)
     }
     tw_worker_free(desk->worker);
     tw_feed_close(desk->feed);
+    tw_record_close_all(desk);
     tw_server_free(desk->tcp);
     tw_server_free(desk->local);
     free(desk);

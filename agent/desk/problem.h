@@ -20,6 +20,7 @@
     X(NOT_FOUND, 404, "not-found", "There is nothing here")                                                  \
     X(METHOD, 405, "method-not-allowed", "The method does not fit")                                          \
     X(OTHER_SOURCE, 409, "of-another-source", "It is of what this terminal was before")                      \
+    X(NOT_RECORDED, 409, "not-recorded", "This device cannot be recorded now")                               \
     X(BODY_TOO_LARGE, 413, "body-too-large", "The body is too large")                                        \
     X(MEDIA_TYPE, 415, "not-json-type", "The Content-Type is not application/json")                          \
     X(FIELD, 422, "field-invalid", "A field is missing or wrong")                                            \

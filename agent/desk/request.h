@@ -18,6 +18,7 @@
 #include "tillwire/json.h"
 
 struct tw_feed;
+struct tw_record;
 struct tw_route;
 struct tw_server;
 struct tw_worker;
@@ -27,6 +28,7 @@ struct tw_desk {
     struct tw_desk_options with;
     struct tw_feed *feed;
     struct tw_worker *worker;
+    struct tw_record *records;     // under way
     struct tw_server *tcp, *local; // `tcp` NULL without desk.listen
     int64_t started_wall_ms, started_ms;
     uint16_t port; // the TCP port taken, 0 without one

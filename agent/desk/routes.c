@@ -9,6 +9,8 @@ static const struct tw_route routes[] = {
     {"/v1/events", "GET", tw_desk_events, false},
     {"/metrics", "GET", tw_desk_metrics, false},
     {"/healthz", "GET", tw_desk_health, false},
+    {"/v1/devices", "GET", tw_desk_devices, true},
+    {"/v1/devices/record", "GET", tw_desk_record, true},
     {"/v1/queue", "GET", tw_desk_queue, true},
     {"/v1/queue/dead", "GET", tw_desk_dead, true},
     {"/v1/queue/retry", "POST", tw_desk_retry, true},

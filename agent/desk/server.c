@@ -60,8 +60,9 @@ static void check_head(struct tw_request *request, const char *path, const char 
         tw_request_problem(request, TW_PROBLEM_NOT_FOUND, "include/contract/names.md lists what there is",
                            NULL);
     } else if (request->route->local && !tw_server_is_local(request->server)) {
-        tw_request_problem(request, TW_PROBLEM_LOCAL,
-                           "ask on run_dir/control.sock, or with the command line: tillwire queue", NULL);
+        tw_request_problem(
+            request, TW_PROBLEM_LOCAL,
+            "ask on run_dir/control.sock, or with the command line: tillwire queue, tillwire devices", NULL);
     } else if (!tw_route_takes(request->route, method)) {
         request->allow = tw_route_allow(request->route);
         tw_request_problem(request, TW_PROBLEM_METHOD, "the Allow header names what this path takes", NULL);

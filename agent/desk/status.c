@@ -3,6 +3,7 @@
 // GET /v1/status: one JSON object for programs and `tillwire status`; its members are listed in README.md
 // and stay. `problems` says in sentences what is not well and what to do.
 #include <inttypes.h>
+#include <string.h>
 
 #include "agent/desk/routes.h"
 #include "tillwire/event.h"
@@ -87,11 +88,11 @@ static void device_problems(const struct picture *now, tw_json *problems)
     }
     for (size_t i = 0; i < tw_json_size(devices); i++) {
         const tw_json *device = tw_json_at(devices, i);
-        const tw_json *up = tw_json_get(device, "up");
+        const char *state = tw_json_text(tw_json_get(device, "state"));
         const char *name = tw_json_text(tw_json_get(device, "name"));
         const char *why = tw_json_text(tw_json_get(device, "why"));
-        if (up != NULL && !tw_json_is_true(up)) {
-            add_problem(problems, "Device %s is down%s%s", name != NULL ? name : "?",
+        if (state != NULL && strcmp(state, "ready") != 0) {
+            add_problem(problems, "Device %s is not ready (%s)%s%s", name != NULL ? name : "?", state,
                         why != NULL ? ": " : ".", why != NULL ? why : "");
         }
     }

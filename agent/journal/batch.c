@@ -172,6 +172,12 @@ struct tw_slice tw_batch_text(const struct tw_batch *batch, struct tw_span span)
     return span.len == 0 ? tw_slice_make(NULL, 0) : tw_slice_make(batch->text.ptr + span.at, span.len);
 }
 
+int tw_batch_set_known(struct tw_batch *batch, struct tw_slice subject)
+{
+    batch->known = keep(batch, subject);
+    return tw_buf_status(&batch->text);
+}
+
 struct tw_slice tw_batch_key(const struct tw_batch *batch, size_t index)
 {
     return index == batch->sale ? tw_batch_text(batch, batch->sale_key) : tw_slice_make(NULL, 0);
@@ -180,10 +186,11 @@ struct tw_slice tw_batch_key(const struct tw_batch *batch, size_t index)
 struct tw_event_row tw_batch_row(const struct tw_batch *batch, size_t index)
 {
     const struct tw_batch_event *event = &batch->events[index];
+    bool known = index == batch->sale && batch->known.len > 0;
     struct tw_event_row row = {
         .sequence = event->sequence,
         .type = event->type,
-        .subject = tw_batch_text(batch, event->subject),
+        .subject = tw_batch_text(batch, known ? batch->known : event->subject),
         .data = event->made.len > 0 ? tw_buf_slice(&event->made) : tw_batch_text(batch, event->data),
         .time_ms = batch->time_ms,
         .recorded_ms = batch->recorded_ms,
@@ -217,6 +224,7 @@ int tw_batch_set_sale_id(struct tw_slice data, const char *id, struct tw_buf *ou
 
 void tw_batch_unwrite(struct tw_batch *batch)
 {
+    batch->known = (struct tw_span){0};
     for (size_t i = 0; i < batch->count; i++) {
         struct tw_batch_event *event = &batch->events[i];
         event->written = false;

@@ -31,32 +31,32 @@ struct tw_batch_event {
 
 struct tw_batch {
     int error; // the first thing that was wrong with it
+    enum tw_clock_trust clock;
+    bool timed, has_request, has_tap, has_upon, has_lane;
+    char boot[37];
     struct tw_buf text;
     struct tw_buf packed; // what is written of events whose data is known before the commit (record.h)
     struct tw_batch_event *events;
     size_t count, cap;
-    bool timed;
     int64_t time_ms, monotonic_ms, recorded_ms;
-    enum tw_clock_trust clock;
-    char boot[37];
     size_t sale; // index of the sale among the events, or TW_NO_SALE
     struct tw_span sale_key;
+    struct tw_span known;      // the subject of the sale as it was seen first; empty: it is new
     struct tw_span sale_again; // empty: as the sale
-    bool has_request;
     uint8_t request_key[32], request_body[32]; // SHA-256
-    bool has_tap;
     struct tw_span tap_device, tap_state;
     uint8_t tap_boot[16];
     uint64_t tap_offset;
-    bool has_upon;
-    uint8_t upon_boot[16];
+    uint8_t upon_boot[16]; // the place it goes upon
     uint64_t upon_offset;
-    bool has_lane;
     struct tw_span lane_name, lane_state;
 };
 
 // 0, TW_ERR_NOMEM, or TW_ERR_INVALID for a batch that breaks the rules of journal.h.
 int TW_MUST_CHECK tw_batch_check(const struct tw_batch *batch);
+
+// The sale is known under this subject, which is copied. TW_ERR_NOMEM.
+int TW_MUST_CHECK tw_batch_set_known(struct tw_batch *batch, struct tw_slice subject);
 
 struct tw_slice tw_batch_text(const struct tw_batch *batch, struct tw_span span);
 // The transaction key, if event `index` is the sale; else empty.

@@ -136,6 +136,10 @@ static int plan_sale(struct tw_store *store, struct tw_batch *batch, struct plan
     rc = old_data.len > 0 ? store->merge(old_data, again, old_id, &sale->made) : 0;
     plan->write_sale = rc > 0;
     plan->outcome = rc > 0 ? TW_OUTCOME_CORRECTED : TW_OUTCOME_REPEAT;
+    if (rc >= 0 && old_data.len > 0) {
+        int kept = tw_batch_set_known(batch, known.record.row.subject); // `key` and `again` end here
+        rc = kept != TW_OK ? kept : rc;
+    }
     if (rc > 0) {
         sale->type = TW_EVENT_SALE_CORRECTED;
         rc = tw_buf_status(&sale->made);
@@ -210,6 +214,21 @@ static void set_result(const struct tw_batch *batch, const struct plan *plan,
     size_t index = batch->sale != TW_NO_SALE ? batch->sale : 0;
     const uint8_t *id = plan->outcome == TW_OUTCOME_REPEAT ? plan->known_id : batch->events[index].id;
     memcpy(result->id, id, sizeof result->id);
+    result->subject = tw_batch_text(batch, batch->known);
+}
+
+// A repeat of a request: what its sale was known as, where it is the one that was answered with then.
+static int recall(struct tw_store *store, struct tw_batch *batch, struct tw_journal_result *result)
+{
+    struct tw_table_row known;
+    int rc = batch->sale != TW_NO_SALE
+                 ? tw_keys_sale(&store->keys, tw_batch_text(batch, batch->sale_key), &known)
+                 : 0;
+    if (rc == 1 && memcmp(known.record.row.id, result->id, sizeof result->id) == 0) {
+        rc = tw_batch_set_known(batch, known.record.row.subject);
+        result->subject = tw_batch_text(batch, batch->known);
+    }
+    return rc < 0 ? rc : TW_OK;
 }
 
 static int write_batch(struct tw_store *store, struct tw_batch *batch, struct tw_journal_result *result)
@@ -222,7 +241,8 @@ static int write_batch(struct tw_store *store, struct tw_batch *batch, struct tw
     if (rc == 1) { // answered before: whatever else the batch holds was written then
         result->outcome = TW_OUTCOME_REPEAT;
         result->by_request = true;
-        return tw_positions_write(store, batch, false);
+        rc = recall(store, batch, result);
+        return rc == TW_OK ? tw_positions_write(store, batch, false) : rc;
     }
     rc = rc == TW_OK ? check_sizes(store, batch) : rc;
     if (rc == TW_OK) {

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/lane/device_events.h"
+#include "agent/lane/heard.h"
 #include "agent/lane/parts.h"
+#include "agent/lane/poslog.h"
 #include "tillwire/hotplug.h"
 #include "tillwire/json.h"
 
@@ -17,6 +20,8 @@ struct tw_lane_device {
     struct tw_timer *timer;
     struct tw_watch *watch;
     int watched_fd;
+    struct tw_device_events events;
+    struct tw_heard heard;
 };
 
 static int64_t now(const struct tw_lane_device *device)
@@ -39,6 +44,8 @@ static void follow(struct tw_lane_device *device)
         tw_watch_events(device->watch, tw_device_events(device->device));
     }
     int64_t deadline = tw_device_deadline(device->device);
+    int64_t news = tw_device_events_due(&device->events);
+    deadline = news < deadline ? news : deadline;
     if (deadline == INT64_MAX) {
         tw_timer_stop(device->timer);
     } else {
@@ -57,12 +64,25 @@ static void on_deadline(void *ctx)
 {
     struct tw_lane_device *device = ctx;
     tw_device_tick(device->device, now(device));
+    tw_device_events_tell(&device->events, device->device, now(device));
     follow(device);
 }
 
 void tw_lane_device_acknowledge(struct tw_lane_device *device, uint64_t offset)
 {
     tw_device_acknowledge(device->device, offset, now(device));
+    follow(device);
+}
+
+void tw_lane_device_show(struct tw_lane_device *device, const char *upper, const char *lower)
+{
+    tw_device_show(device->device, upper, lower, now(device));
+    follow(device);
+}
+
+void tw_lane_device_file_answer(struct tw_lane_device *device, enum tw_file_answer answer, const char *why)
+{
+    tw_device_file_answer(device->device, answer, why);
     follow(device);
 }
 
@@ -74,7 +94,7 @@ void tw_lane_device_restart(struct tw_lane_device *device)
 
 // ---- what devices say ----
 
-static struct tw_lane_device *named(struct tw_lane *lane, const char *name)
+static struct tw_lane_device *named(const struct tw_lane *lane, const char *name)
 {
     for (size_t i = 0; i < lane->device_count; i++) {
         if (strcmp(lane->devices[i]->config->name, name) == 0) {
@@ -87,8 +107,22 @@ static struct tw_lane_device *named(struct tw_lane *lane, const char *name)
 static void say_scan(void *ctx, const char *name, struct tw_slice code)
 {
     struct tw_lane *lane = ctx;
-    const struct tw_lane_device *device = named(lane, name);
+    struct tw_lane_device *device = named(lane, name);
+    if (device != NULL) {
+        tw_heard_scan(&device->heard, code);
+    }
     tw_lane_scan(lane, name, device != NULL ? device->config->workstation : NULL, code, NULL, NULL);
+}
+
+// A question, which leaves nothing behind.
+static bool say_is_loyalty(void *ctx, struct tw_slice code)
+{
+    const struct tw_lane *lane = ctx;
+    struct tw_scan scan;
+    tw_scan_read(lane->with.rules, code, &scan);
+    bool is_loyalty = scan.kind == TW_SCAN_LOYALTY;
+    tw_seal_wipe(&scan, sizeof scan);
+    return is_loyalty;
 }
 
 static uint64_t say_hello(void *ctx, const char *name, const uint8_t boot[16], uint64_t first, uint64_t next)
@@ -112,16 +146,59 @@ static void say_lost(void *ctx, const char *name, uint64_t from, uint64_t to)
     tw_lane_tap_lost(tw_lane_tap_named(ctx, name), from, to);
 }
 
+static void say_file_begin(void *ctx, const char *name, const struct tw_device_file *file)
+{
+    tw_lane_poslog_begin(tw_lane_poslog_named(ctx, name), file);
+}
+
+static bool say_file_bytes(void *ctx, const char *name, struct tw_slice bytes)
+{
+    return tw_lane_poslog_bytes(tw_lane_poslog_named(ctx, name), bytes);
+}
+
+static void say_file_end(void *ctx, const char *name, bool whole)
+{
+    tw_lane_poslog_end(tw_lane_poslog_named(ctx, name), whole);
+}
+
 static void say_state(void *ctx, const char *name, bool up, const char *why)
 {
-    struct tw_lane *lane = ctx;
-    tw_metrics_set(lane->with.metrics, TW_METRIC_DEVICE_UP, name, NULL, up ? 1 : 0);
-    if (up) {
-        (void)fprintf(stderr, "tillwired: device %s is up\n", name);
-    } else if (!lane->closing) {
-        (void)fprintf(stderr, "tillwired: device %s is down: %s\n", name,
-                      why != NULL ? why : "no reason given");
+    struct tw_lane_device *device = named(ctx, name);
+    (void)why;
+    struct tw_lane_poslog *poslog = tw_lane_poslog_named(ctx, name);
+    if (poslog != NULL && !up) {
+        tw_lane_poslog_lost(poslog);
     }
+    tw_lane_record_state(ctx, name, up);
+    if (device != NULL) {
+        tw_device_events_note(&device->events, device->device, now(device));
+    }
+}
+
+struct tw_device *tw_lane_device_named(const struct tw_lane *lane, const char *name,
+                                       const struct tw_device_config **config)
+{
+    const struct tw_lane_device *device = named(lane, name);
+    if (device == NULL) {
+        return NULL;
+    }
+    *config = device->config;
+    return device->device;
+}
+
+void tw_lane_device_told(struct tw_lane *lane, const char *name, bool kept, enum tw_presence_news news,
+                         unsigned left_out)
+{
+    struct tw_lane_device *device = named(lane, name);
+    if (device == NULL) {
+        return;
+    }
+    if (kept) {
+        tw_presence_keep(&device->events.presence, news);
+    } else {
+        tw_presence_return(&device->events.presence, news, left_out, now(device));
+    }
+    follow(device);
 }
 
 // ---- life ----
@@ -147,7 +224,11 @@ static int open_one(struct tw_lane *lane, const struct tw_device_config *config,
                                         .tap_bytes = say_bytes,
                                         .tap_mark = say_mark,
                                         .tap_lost = say_lost,
-                                        .state = say_state};
+                                        .state = say_state,
+                                        .is_loyalty = say_is_loyalty,
+                                        .file_begin = say_file_begin,
+                                        .file_bytes = say_file_bytes,
+                                        .file_end = say_file_end};
     struct tw_lane_device *device = calloc(1, sizeof *device);
     if (device == NULL) {
         return tw_fail(err, TW_ERR_NOMEM, "opening device %s: out of memory", config->name);
@@ -155,6 +236,7 @@ static int open_one(struct tw_lane *lane, const struct tw_device_config *config,
     device->lane = lane;
     device->config = config;
     device->watched_fd = -1;
+    tw_device_events_init(&device->events, lane, config, tw_loop_now(lane->with.loop));
     lane->devices[lane->device_count++] = device;
     device->timer = tw_timer_new(lane->with.loop, on_deadline, device);
     uint8_t seed[4] = {0};
@@ -169,6 +251,11 @@ static int open_one(struct tw_lane *lane, const struct tw_device_config *config,
         if (tap != NULL) {
             tw_lane_tap_attach(tap, device);
         }
+        struct tw_lane_poslog *poslog = tw_lane_poslog_named(lane, config->name);
+        if (poslog != NULL) {
+            tw_lane_poslog_attach(poslog, device);
+        }
+        rc = config->greeting ? tw_lane_display_add(lane, config, device, err) : TW_OK;
         follow(device);
     }
     return rc;
@@ -229,6 +316,8 @@ int tw_lane_open_devices(struct tw_lane *lane, struct tw_error_text *err)
 
 void tw_lane_devices_free(struct tw_lane *lane)
 {
+    tw_lane_displays_free(lane);
+    tw_lane_record_end_all(lane);
     tw_watch_close(lane->hotplug_watch);
     tw_hotplug_free(lane->hotplug);
     lane->hotplug_watch = NULL;
@@ -238,6 +327,10 @@ void tw_lane_devices_free(struct tw_lane *lane)
         struct tw_lane_tap *tap = tw_lane_tap_named(lane, device->config->name);
         if (tap != NULL) {
             tw_lane_tap_attach(tap, NULL);
+        }
+        struct tw_lane_poslog *poslog = tw_lane_poslog_named(lane, device->config->name);
+        if (poslog != NULL) {
+            tw_lane_poslog_attach(poslog, NULL);
         }
         tw_watch_close(device->watch);
         tw_timer_close(device->timer);
@@ -249,23 +342,29 @@ void tw_lane_devices_free(struct tw_lane *lane)
     lane->device_count = 0;
 }
 
+static tw_json *describe(const struct tw_lane_device *device, int64_t now_ms)
+{
+    struct tw_device_status status;
+    tw_device_status(device->device, &status);
+    tw_json *age = status.last_byte_ms < 0 ? tw_json_pack("n")
+                                           : tw_json_pack("I", (now_ms - status.last_byte_ms) / 1000);
+    const struct tw_lane_tap *tap = tw_lane_tap_named(device->lane, status.name);
+    tw_json *position =
+        tap == NULL ? tw_json_pack("n") : tw_json_pack("I", (int64_t)tw_lane_tap_position(tap));
+    return tw_json_pack("{s:s, s:s, s:s, s:s, s:b, s:s?, s:o, s:o, s:I, s:I, s:i, s:I, s:o, s:o}", "name",
+                        status.name, "class", status.class_name, "transport", device->config->transport,
+                        "state", tw_device_state_word(status.state), "up", status.up, "why", status.why,
+                        "last_byte_s", age, "position", position, "bytes", (int64_t)status.bytes, "errors",
+                        (int64_t)status.errors, "reopens", (int)status.reopens, "reads",
+                        (int64_t)device->heard.reads, "last", tw_heard_last(&device->heard), "files",
+                        tw_lane_poslog_files(tw_lane_poslog_named(device->lane, status.name)));
+}
+
 void tw_lane_devices(const struct tw_lane *lane, struct tw_buf *out)
 {
     tw_json *list = tw_json_pack("[]");
-    int64_t now_ms = tw_loop_now(lane->with.loop);
     for (size_t i = 0; list != NULL && i < lane->device_count; i++) {
-        struct tw_device_status status;
-        tw_device_status(lane->devices[i]->device, &status);
-        tw_json *age = status.last_byte_ms < 0 ? tw_json_pack("n")
-                                               : tw_json_pack("I", (now_ms - status.last_byte_ms) / 1000);
-        const struct tw_lane_tap *tap = tw_lane_tap_named(lane, status.name);
-        tw_json *position =
-            tap == NULL ? tw_json_pack("n") : tw_json_pack("I", (int64_t)tw_lane_tap_position(tap));
-        (void)tw_json_append(list, tw_json_pack("{s:s, s:s, s:b, s:s?, s:o, s:o, s:I, s:I, s:i}", "name",
-                                                status.name, "class", status.class_name, "up", status.up,
-                                                "why", status.why, "last_byte_s", age, "position", position,
-                                                "bytes", (int64_t)status.bytes, "errors",
-                                                (int64_t)status.errors, "reopens", (int)status.reopens));
+        (void)tw_json_append(list, describe(lane->devices[i], tw_loop_now(lane->with.loop)));
     }
     tw_json_dump(list, out);
     tw_json_free(list);

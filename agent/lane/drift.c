@@ -4,8 +4,7 @@
 #include "agent/lane/parts.h"
 #include "tillwire/json.h"
 
-// The same number, however many zeros it is padded with.
-static bool same_number(const char *a, const char *b)
+bool tw_drift_same(const char *a, const char *b)
 {
     a += strspn(a, "0");
     b += strspn(b, "0");
@@ -15,7 +14,7 @@ static bool same_number(const char *a, const char *b)
 void tw_drift_check(struct tw_drift *drift, const char *device, const char *what, const char *expected,
                     const char *found, struct tw_batch *batch)
 {
-    if (found == NULL || same_number(found, expected)) {
+    if (found == NULL || tw_drift_same(found, expected)) {
         drift->reported[0] = '\0';
         return;
     }

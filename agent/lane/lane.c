@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/lane/parts.h"
+#include "agent/lane/poslog.h"
 #include "tillwire/json.h"
 
 // A request under way: from the loop to the journal (and the member store before it) and back.
@@ -122,6 +123,11 @@ static void on_committed(void *ctx, const struct tw_journal_result *result)
 {
     struct request *request = ctx;
     request->result = *result;
+    request->result.subject = tw_slice_make(NULL, 0); // is gone behind this call
+    if (result->subject.len > 0 && result->subject.len < sizeof request->transaction_id) {
+        memcpy(request->transaction_id, result->subject.ptr, result->subject.len);
+        request->transaction_id[result->subject.len] = '\0';
+    }
     post_answer(request, result->error);
 }
 
@@ -266,6 +272,7 @@ void tw_lane_scan(struct tw_lane *lane, const char *device, const char *workstat
         request->lost_scans = lane->lost_scans;
         lane->lost_scans = 0;
         submit(request, batch);
+        tw_lane_greet(lane, workstation_of(lane, workstation), pseudonym);
     } else {
         tw_batch_free(batch);
         post_answer(request, rc);
@@ -354,6 +361,20 @@ static int make_taps(struct tw_lane *lane, const char *config_path, struct tw_er
     return rc;
 }
 
+static int make_poslogs(struct tw_lane *lane, struct tw_error_text *err)
+{
+    const struct tw_config *config = lane->with.config;
+    lane->poslogs = calloc(config->device_count + 1, sizeof(struct tw_lane_poslog *));
+    int rc = lane->poslogs != NULL ? TW_OK : TW_ERR_NOMEM;
+    for (size_t i = 0; rc == TW_OK && i < config->device_count; i++) {
+        if (strcmp(config->devices[i].class_name, "poslog") == 0) {
+            rc = tw_lane_poslog_new(lane, &config->devices[i], &lane->poslogs[lane->poslog_count]);
+            lane->poslog_count += rc == TW_OK ? 1 : 0;
+        }
+    }
+    return rc == TW_OK ? TW_OK : tw_fail(err, rc, "starting the lane: out of memory");
+}
+
 int tw_lane_new(const struct tw_lane_options *options, struct tw_lane **out, struct tw_error_text *err)
 {
     struct tw_lane *lane = calloc(1, sizeof *lane);
@@ -363,6 +384,7 @@ int tw_lane_new(const struct tw_lane_options *options, struct tw_lane **out, str
     lane->with = *options;
     int rc = tw_identity_restore(lane, err);
     rc = rc != TW_OK ? rc : make_taps(lane, options->config_path, err);
+    rc = rc != TW_OK ? rc : make_poslogs(lane, err);
     if (rc != TW_OK) {
         tw_lane_free(lane);
         return rc;
@@ -390,6 +412,10 @@ void tw_lane_free(struct tw_lane *lane)
         tw_lane_tap_free(lane->taps[i]);
     }
     free(lane->taps);
+    for (size_t i = 0; i < lane->poslog_count; i++) {
+        tw_lane_poslog_free(lane->poslogs[i]);
+    }
+    free(lane->poslogs);
     if (lane->identities != NULL) {
         tw_seal_wipe(lane->identities, lane->identity_count * sizeof *lane->identities);
     }

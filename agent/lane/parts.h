@@ -13,13 +13,16 @@
 #include <stdbool.h>
 
 #include "agent/lane/identity.h"
+#include "agent/lane/presence.h"
 #include "tillwire/device.h"
 #include "tillwire/lane.h"
 #include "tillwire/reader.h"
 #include "tillwire/sale_json.h"
 
 struct tw_lane_tap;
+struct tw_lane_poslog;
 struct tw_lane_device;
+struct tw_lane_display;
 
 struct tw_lane {
     struct tw_lane_options with;
@@ -27,10 +30,15 @@ struct tw_lane {
     size_t identity_count;
     struct tw_lane_tap **taps;
     size_t tap_count;
+    struct tw_lane_poslog **poslogs;
+    size_t poslog_count;
     struct tw_lane_device **devices;
     size_t device_count;
+    struct tw_lane_display **displays; // those that greet
+    size_t display_count;
     struct tw_hotplug *hotplug; // NULL: no device has a node, or there is no udev
     struct tw_watch *hotplug_watch;
+    struct tw_lane_recording *recordings; // at most one a device
     uint64_t lost_scans; // could not be kept, and nobody asked for an answer: told with the next one
     bool closing;        // nothing is submitted any more
 };
@@ -57,10 +65,12 @@ void tw_identity_give_back(struct tw_lane *lane, struct tw_identity *taken);
 // How a sale reached the agent.
 struct tw_sale_origin {
     const char *device; // name of the device, or "api"
-    const char *via;    // "receipt", "api"
+    const char *via;    // "receipt", "poslog", "api"
     const char *workstation;
     struct tw_slice witness; // what is hashed: receipt text after the payment guard, or the request
+    const char *sha256;      // of the witness, in hex, where the text is gone; else NULL
     bool copy;               // says of itself that it is a copy
+    bool apart;              // its number is another sale's: `position` is put behind it
     const char *position;    // unique in place of a receipt number: "BOOT-OFFSET", or a random text
     int64_t read_ms;         // when it came for the first time, wall clock
     // Who was taken as its customer then (nobody, without `present`); NULL: this is the first time, and it is
@@ -89,6 +99,8 @@ void tw_lane_event(struct tw_batch *batch, enum tw_event_type type, const char *
 struct tw_drift {
     char reported[64];
 };
+// The same number, however many zeros it is padded with.
+bool tw_drift_same(const char *a, const char *b);
 // Adds a capture.drift when `found` (NULL: not printed) is not `expected`, once for each value.
 void tw_drift_check(struct tw_drift *drift, const char *device, const char *what, const char *expected,
                     const char *found, struct tw_batch *batch);
@@ -112,12 +124,38 @@ void tw_lane_tap_stop(struct tw_lane_tap *tap);
 uint64_t tw_lane_tap_position(const struct tw_lane_tap *tap);
 struct tw_lane_tap *tw_lane_tap_named(const struct tw_lane *lane, const char *device);
 
+// ---- record.c ----
+
+// A device is ready or no more.
+void tw_lane_record_state(struct tw_lane *lane, const char *device, bool up);
+// The devices go: ends all recordings.
+void tw_lane_record_end_all(struct tw_lane *lane);
+
 // ---- devices.c ----
 
 void tw_lane_devices_free(struct tw_lane *lane);
+// The device and its entry in the configuration; NULL when there is none of that name.
+struct tw_device *tw_lane_device_named(const struct tw_lane *lane, const char *name,
+                                       const struct tw_device_config **config);
+// Such an event of the device, if it is still there, is durable, or could not be kept.
+void tw_lane_device_told(struct tw_lane *lane, const char *name, bool kept, enum tw_presence_news news,
+                         unsigned left_out);
+void tw_lane_device_show(struct tw_lane_device *device, const char *upper, const char *lower);
 // Everything before `offset` is durable.
 void tw_lane_device_acknowledge(struct tw_lane_device *device, uint64_t offset);
+// What becomes of the file that is read.
+void tw_lane_device_file_answer(struct tw_lane_device *device, enum tw_file_answer answer, const char *why);
 // What the device sent could not be kept: it is asked again from the last place that was.
 void tw_lane_device_restart(struct tw_lane_device *device);
+
+// ---- displays.c ----
+
+// From now on the display greets who is identified at its workstation.
+int TW_MUST_CHECK tw_lane_display_add(struct tw_lane *lane, const struct tw_device_config *config,
+                                      struct tw_lane_device *device, struct tw_error_text *err);
+void tw_lane_displays_free(struct tw_lane *lane);
+// A member was identified at the workstation, and its sale is over. Neither waits for anything.
+void tw_lane_greet(struct tw_lane *lane, const char *workstation, const char *pseudonym);
+void tw_lane_greeting_over(struct tw_lane *lane, const char *workstation);
 
 #endif

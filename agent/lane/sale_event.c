@@ -121,16 +121,33 @@ static void add_coupons(const struct tw_sale *sale, const char *transaction_id, 
     }
 }
 
+// What it is known by: STORE/WORKSTATION/DAY/NUMBER, where 001234 and 1234 are one number. What one witness
+// prints with zeros another exports without.
+static void write_key(const char *transaction_id, char out[TW_TRANSACTION_ID_MAX])
+{
+    const char *number = transaction_id;
+    for (int part = 0; part < 3; part++) { // which have no slash in them; a number may
+        number += strcspn(number, "/") + 1;
+    }
+    size_t digits = strspn(number, "0123456789");
+    size_t zeros = strspn(number, "0");
+    bool is_number = digits > 0 && (number[digits] == '\0' || number[digits] == '~');
+    size_t skip = is_number && zeros > 0 ? zeros - (zeros == digits) : 0;
+    (void)snprintf(out, TW_TRANSACTION_ID_MAX, "%.*s%s", (int)(number - transaction_id), transaction_id,
+                   number + skip);
+}
+
 // The sale, and where its customer is a guess, the sale without.
 static int add_sale(const struct tw_sale *sale, struct tw_sale_context *context, bool guessed,
                     struct tw_batch *batch)
 {
+    char key[TW_TRANSACTION_ID_MAX];
+    write_key(context->transaction_id, key);
     struct tw_buf data = {0};
     tw_sale_write(sale, context, &data);
     int rc = tw_buf_status(&data);
     if (rc == TW_OK) {
-        tw_batch_sale(batch, type_of(sale->kind), context->transaction_id, context->transaction_id,
-                      tw_buf_slice(&data));
+        tw_batch_sale(batch, type_of(sale->kind), key, context->transaction_id, tw_buf_slice(&data));
     }
     if (rc == TW_OK && guessed) {
         context->customer_scheme = NULL;
@@ -157,9 +174,14 @@ int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sa
     if (origin->copy && (sale->receipt_number == NULL || days_old(day, now_ms) > TW_JOURNAL_KEY_DAYS)) {
         return TW_ERR_NOT_FOUND;
     }
-    (void)snprintf(transaction_id, TW_TRANSACTION_ID_MAX, "%s/%s/%s/%s%s", config->store, origin->workstation,
-                   day, sale->receipt_number != NULL ? "" : "~",
-                   sale->receipt_number != NULL ? sale->receipt_number : origin->position);
+    const char *number = sale->receipt_number != NULL ? sale->receipt_number : "";
+    if (number[0] == '\0' || origin->apart) { // 64 characters at most, position included
+        (void)snprintf(transaction_id, TW_TRANSACTION_ID_MAX, "%s/%s/%s/%.24s~%s", config->store,
+                       origin->workstation, day, number, origin->position);
+    } else {
+        (void)snprintf(transaction_id, TW_TRANSACTION_ID_MAX, "%s/%s/%s/%s", config->store,
+                       origin->workstation, day, number);
+    }
 
     struct tw_identity *identity =
         origin->customer != NULL ? origin->customer : tw_identity_of(lane, origin->workstation);
@@ -172,8 +194,9 @@ int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sa
     char hex[65];
     tw_seal_sha256(origin->witness, hash);
     tw_seal_hex(hash, sizeof hash, hex);
+    const char *sha256 = origin->sha256 != NULL ? origin->sha256 : hex;
     char printed[40];
-    const struct tw_sale_witness witness = {.device = origin->device, .via = origin->via, .sha256 = hex};
+    const struct tw_sale_witness witness = {.device = origin->device, .via = origin->via, .sha256 = sha256};
     struct tw_sale_context context = {
         .transaction_id = transaction_id,
         .store = config->store,
@@ -191,6 +214,9 @@ int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sa
         add_coupons(sale, transaction_id, batch);
         (void)tw_identity_take(identity, &clue, taken);
     }
+    if (rc == TW_OK && !origin->copy && origin->customer == NULL) {
+        tw_lane_greeting_over(lane, origin->workstation);
+    }
     return rc;
 }
 
@@ -199,5 +225,8 @@ int tw_lane_merge(struct tw_slice old_data, struct tw_slice new_data, const char
 {
     enum tw_merge outcome = TW_MERGE_AGREE;
     int rc = tw_sale_merge(old_data, new_data, old_id, merged, &outcome);
+    if (rc == TW_OK && outcome == TW_MERGE_ANOTHER) {
+        return TW_ERR_EXISTS; // poslog.c tells it apart
+    }
     return rc != TW_OK ? rc : outcome == TW_MERGE_CHANGED ? 1 : 0;
 }

@@ -4,154 +4,23 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "hal/core/device_parts.h"
 #include "hal/core/registry.h"
-#include "hal/io/io.h"
+#include "hal/core/settings.h"
 
 enum {
-    FIRST_DELAY_MS = 100,
-    LONGEST_DELAY_MS = 5000,
-    CONNECT_MS = 5000, // a connection that takes longer is given up
-    STEADY_MS = 60000, // up this long, the back-off starts over
     READ_AT_ONCE_BYTES = 64 * 1024,
     READ_BYTES = 8 * 1024,
     OUT_BYTES = 64 * 1024, // more than this waiting means nobody reads there
+    STUCK_BYTES = 256,     // a few screens of a display, a quarter of a second at 9600 baud
 };
-
-enum state { CLOSED, OPENING, UP, LOST };
-enum event { DUE, OPENED, FAILED, FAULT, EVENTS };
-
-struct tw_device {
-    struct tw_device_config config; // strings are ours
-    struct tw_device_sink sink;
-    struct tw_driver_host host;
-    struct tw_driver *driver;
-    struct tw_io *io; // NULL unless UP or OPENING
-    enum state state;
-    struct tw_buf out;
-    struct tw_error_text why; // last error; "" when none
-    uint32_t random;
-    int64_t delay_ms;
-    int64_t retry_ms;
-    int64_t up_since_ms;
-    int64_t last_byte_ms;
-    uint64_t bytes;
-    unsigned opens;
-    bool told_down;
-    bool faulty; // found while the driver was at work; dealt with when it is done
-};
-
-// ---- life cycle
-
-static void none(struct tw_device *device, int64_t now_ms)
-{
-    (void)device;
-    (void)now_ms;
-}
-
-static void step(struct tw_device *device, enum event event, int64_t now_ms);
-
-// Half to all of the delay, so that the devices of a store do not come back in step.
-static void wait_for_retry(struct tw_device *device, int64_t now_ms)
-{
-    device->random = device->random * 1664525u + 1013904223u; // Numerical Recipes, 7.1
-    int64_t half = device->delay_ms / 2;
-    device->retry_ms = now_ms + half + (int64_t)(device->random >> 8) % (half + 1);
-    device->delay_ms = device->delay_ms * 2 < LONGEST_DELAY_MS ? device->delay_ms * 2 : LONGEST_DELAY_MS;
-}
-
-static void ask_whether_open(struct tw_device *device, int64_t now_ms)
-{
-    int outcome = tw_io_connected(device->io, &device->why);
-    if (outcome != TW_ERR_AGAIN) {
-        step(device, outcome == 0 ? OPENED : FAILED, now_ms);
-    }
-}
-
-static void open_now(struct tw_device *device, int64_t now_ms)
-{
-    device->retry_ms = now_ms + CONNECT_MS;
-    if (tw_registry_open(&device->config, &device->io, &device->why) != 0) {
-        step(device, FAILED, now_ms);
-    } else {
-        ask_whether_open(device, now_ms);
-    }
-}
-
-static void give_up(struct tw_device *device, int64_t now_ms)
-{
-    (void)tw_fail(&device->why, TW_ERR_AGAIN,
-                  "device %s does not answer; check its power and its cable, it is tried again by itself",
-                  device->config.name);
-    step(device, FAILED, now_ms);
-}
-
-static void come_up(struct tw_device *device, int64_t now_ms)
-{
-    device->up_since_ms = now_ms;
-    if (device->driver->ops->opened(device->driver, &device->io->facts, now_ms, &device->why) != 0) {
-        device->faulty = true;
-        return;
-    }
-    device->opens++;
-    device->why.text[0] = '\0';
-    device->told_down = false;
-    device->sink.state(device->sink.ctx, device->config.name, true, NULL);
-}
-
-static void stay_down(struct tw_device *device, int64_t now_ms)
-{
-    tw_io_close(device->io);
-    device->io = NULL;
-    wait_for_retry(device, now_ms);
-    if (!device->told_down) {
-        device->told_down = true;
-        device->sink.state(device->sink.ctx, device->config.name, false, device->why.text);
-    }
-}
-
-static void go_down(struct tw_device *device, int64_t now_ms)
-{
-    if (now_ms - device->up_since_ms >= STEADY_MS) {
-        device->delay_ms = FIRST_DELAY_MS;
-    }
-    tw_buf_clear(&device->out);
-    device->driver->ops->lost(device->driver);
-    stay_down(device, now_ms);
-}
-
-struct transition {
-    void (*action)(struct tw_device *device, int64_t now_ms);
-    enum state next;
-};
-
-static const struct transition transitions[4][EVENTS] = {
-    [CLOSED] = {[DUE] = {open_now, OPENING},
-                [OPENED] = {none, CLOSED},
-                [FAILED] = {none, CLOSED},
-                [FAULT] = {none, CLOSED}},
-    [OPENING] = {[DUE] = {give_up, OPENING},
-                 [OPENED] = {come_up, UP},
-                 [FAILED] = {stay_down, LOST},
-                 [FAULT] = {stay_down, LOST}},
-    [UP] = {[DUE] = {none, UP}, [OPENED] = {none, UP}, [FAILED] = {go_down, LOST}, [FAULT] = {go_down, LOST}},
-    [LOST] = {[DUE] = {open_now, OPENING},
-              [OPENED] = {none, LOST},
-              [FAILED] = {none, LOST},
-              [FAULT] = {none, LOST}},
-};
-
-static void step(struct tw_device *device, enum event event, int64_t now_ms)
-{
-    const struct transition *transition = &transitions[device->state][event];
-    device->state = transition->next;
-    transition->action(device, now_ms);
-}
 
 // ---- bytes
 
-static void blame(struct tw_device *device, const char *what)
+static void blame(struct tw_device *device, enum tw_device_reason cause, const char *what)
 {
     device->faulty = true;
+    device->cause = cause;
     (void)tw_fail(&device->why, TW_ERR_CLOSED, "device %s: %s; it is opened again by itself",
                   device->config.name, what);
 }
@@ -167,7 +36,8 @@ static void flush(struct tw_device *device)
             break;
         }
         if (outcome != 0) {
-            blame(device, "the line was closed while writing");
+            blame(device, tw_device_has_node(device) ? TW_DEVICE_REASON_UNPLUGGED : TW_DEVICE_REASON_CLOSED,
+                  "the line was closed while writing");
         }
         done += put;
     }
@@ -182,18 +52,27 @@ static void queue(void *ctx, struct tw_slice bytes)
     struct tw_device *device = ctx;
     tw_buf_add(&device->out, bytes.ptr, bytes.len);
     if (device->out.failed || device->out.len > OUT_BYTES) {
-        blame(device, "it does not read what it is sent");
+        blame(device, TW_DEVICE_REASON_FAULTY, "it does not read what it is sent");
     }
 }
 
 static void settle(struct tw_device *device, int64_t now_ms)
 {
-    if (device->state == UP && !device->faulty) {
+    if (tw_device_is_up(device) && !device->faulty) {
         flush(device);
     }
     if (device->faulty) {
         device->faulty = false;
-        step(device, FAULT, now_ms);
+        tw_device_step(device, TW_LIFE_FAULT, now_ms);
+    }
+}
+
+// A driver that cannot go on: a newer protocol is another device than the one configured.
+static void note_outcome(struct tw_device *device, int outcome)
+{
+    if (outcome != 0) {
+        device->faulty = true;
+        device->cause = outcome == TW_ERR_VERSION ? TW_DEVICE_REASON_REFUSED : TW_DEVICE_REASON_FAULTY;
     }
 }
 
@@ -201,97 +80,145 @@ static void take(struct tw_device *device, struct tw_slice bytes, int64_t now_ms
 {
     device->bytes += bytes.len;
     device->last_byte_ms = now_ms;
-    if (device->driver->ops->feed(device->driver, bytes, now_ms, &device->why) != 0) {
-        device->faulty = true;
+    tw_device_step(device, TW_LIFE_HEARD, now_ms);
+    if (device->overhear != NULL) {
+        device->overhear(device->overhear_ctx, bytes, now_ms);
+    }
+    note_outcome(device, device->driver->ops->feed(device->driver, bytes, now_ms, &device->why));
+}
+
+static void blame_line(struct tw_device *device, int outcome)
+{
+    if (device->io->why != NULL) {
+        blame(device, TW_DEVICE_REASON_CLOSED, device->io->why);
+    } else if (outcome != TW_ERR_CLOSED) {
+        blame(device, TW_DEVICE_REASON_FAULTY, "read failed");
+    } else if (tw_device_has_node(device)) {
+        blame(device, TW_DEVICE_REASON_UNPLUGGED, "unplugged");
+    } else {
+        blame(device, TW_DEVICE_REASON_CLOSED, "closed by the other side");
     }
 }
 
-static void drain(struct tw_device *device, int64_t now_ms)
+// Whether the line was found empty.
+static bool drain(struct tw_device *device, int64_t now_ms)
 {
     uint8_t bytes[READ_BYTES];
     size_t total = 0;
-    while (!device->faulty && total < READ_AT_ONCE_BYTES) {
+    bool empty = false;
+    while (!empty && !device->faulty && total < READ_AT_ONCE_BYTES) {
         size_t got = 0;
         int outcome = tw_io_read(device->io, bytes, sizeof bytes, &got);
-        if (outcome == TW_ERR_AGAIN) {
-            break;
+        empty = outcome == TW_ERR_AGAIN;
+        if (outcome == 0) {
+            take(device, tw_slice_make(bytes, got), now_ms);
+            total += got;
+        } else if (!empty) {
+            blame_line(device, outcome);
         }
-        if (outcome != 0) {
-            blame(device, outcome == TW_ERR_CLOSED ? "unplugged or closed by the other side" : "read failed");
-            break;
-        }
-        take(device, tw_slice_make(bytes, got), now_ms);
-        total += got;
     }
     explicit_bzero(bytes, total < sizeof bytes ? total : sizeof bytes); // may be card data (P6)
+    return empty;
 }
 
 // ---- the public side
 
 void tw_device_ready(struct tw_device *device, short revents, int64_t monotonic_ms)
 {
-    if (device->state == OPENING) {
-        ask_whether_open(device, monotonic_ms);
+    if (device->state == TW_DEVICE_OPEN) {
+        tw_device_ask_whether_open(device, monotonic_ms);
         settle(device, monotonic_ms);
         return;
     }
-    if (device->state != UP) {
+    if (!tw_device_is_up(device)) {
         return;
     }
-    if ((revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-        drain(device, monotonic_ms);
+    bool gone = (revents & (POLLHUP | POLLERR)) != 0;
+    if ((gone || (revents & POLLIN) != 0) && drain(device, monotonic_ms) && gone) {
+        blame_line(device, TW_ERR_CLOSED); // even if reading does not say so, or it would be read for ever
     }
     settle(device, monotonic_ms);
 }
 
 // Silence counts only after the line was found empty: the loop may have been late, not the bytes.
+static void tick_open(struct tw_device *device, int64_t now_ms)
+{
+    (void)drain(device, now_ms);
+    if (!device->faulty) {
+        note_outcome(device, device->driver->ops->tick(device->driver, now_ms, &device->why));
+    }
+    if (!device->faulty) {
+        tw_device_mind_silence(device, now_ms);
+    }
+}
+
 void tw_device_tick(struct tw_device *device, int64_t monotonic_ms)
 {
-    if (device->state == UP && monotonic_ms >= device->driver->ops->deadline(device->driver)) {
-        drain(device, monotonic_ms);
-        if (!device->faulty && device->driver->ops->tick(device->driver, monotonic_ms, &device->why) != 0) {
-            device->faulty = true;
+    if (monotonic_ms >= tw_device_deadline(device)) {
+        if (tw_device_is_up(device)) {
+            tick_open(device, monotonic_ms);
+        } else {
+            tw_device_step(device, TW_LIFE_DUE, monotonic_ms);
         }
-    } else if (device->state != UP && monotonic_ms >= tw_device_deadline(device)) {
-        step(device, DUE, monotonic_ms);
     }
     settle(device, monotonic_ms);
 }
 
 int64_t tw_device_deadline(const struct tw_device *device)
 {
-    switch (device->state) {
-    case UP:
-        return device->driver->ops->deadline(device->driver);
-    case OPENING:
-    case LOST:
-        return device->retry_ms;
-    default:
+    if (device->state == TW_DEVICE_PROBE) {
         return 0; // at once
     }
+    if (!tw_device_is_up(device)) {
+        return device->retry_ms;
+    }
+    int64_t tick = device->driver->ops->deadline(device->driver);
+    int64_t silence = tw_device_silent_at(device);
+    return tick < silence ? tick : silence;
 }
 
 void tw_device_acknowledge(struct tw_device *device, uint64_t offset, int64_t monotonic_ms)
 {
     device->driver->ops->acknowledge(device->driver, offset, monotonic_ms);
-    if (device->state == UP && !device->faulty) {
+    if (tw_device_is_up(device) && !device->faulty) {
         flush(device); // a fault waits for the next call: this one may come from inside the sink
+    }
+}
+
+void tw_device_show(struct tw_device *device, const char *upper, const char *lower, int64_t monotonic_ms)
+{
+    if (device->driver->ops->show == NULL) {
+        return;
+    }
+    if (tw_device_is_up(device) && device->out.len + tw_io_unsent(device->io) > STUCK_BYTES) {
+        blame(device, TW_DEVICE_REASON_FAULTY, "it does not take what it is sent");
+    }
+    device->driver->ops->show(device->driver, upper, lower);
+    settle(device, monotonic_ms);
+}
+
+void tw_device_file_answer(struct tw_device *device, enum tw_file_answer answer, const char *why)
+{
+    if (device->driver->ops->answer != NULL && tw_device_is_up(device)) {
+        device->driver->ops->answer(device->driver, answer, why);
+        if (!device->faulty) {
+            flush(device); // a fault waits for the next call, as above
+        }
     }
 }
 
 void tw_device_restart(struct tw_device *device, int64_t monotonic_ms)
 {
-    if (device->state == UP) {
-        blame(device, "what it sent could not be kept yet");
+    if (tw_device_is_up(device)) {
+        blame(device, TW_DEVICE_REASON_RESTARTED, "what it sent could not be kept yet");
         settle(device, monotonic_ms);
     }
 }
 
 void tw_device_hurry(struct tw_device *device, int64_t monotonic_ms)
 {
-    const struct tw_device_config *config = &device->config;
-    if (device->state == LOST && (config->port != NULL || config->usb != NULL)) {
-        device->delay_ms = FIRST_DELAY_MS;
+    if (device->state == TW_DEVICE_LOST && tw_device_has_node(device)) {
+        tw_life_delay_start_over(&device->delay);
         device->retry_ms = monotonic_ms < device->retry_ms ? monotonic_ms : device->retry_ms;
     }
 }
@@ -303,7 +230,7 @@ int tw_device_fd(const struct tw_device *device)
 
 short tw_device_events(const struct tw_device *device)
 {
-    if (device->state == OPENING) {
+    if (device->state == TW_DEVICE_OPEN) {
         return POLLOUT;
     }
     return device->out.len > 0 ? POLLIN | POLLOUT : POLLIN;
@@ -314,7 +241,13 @@ void tw_device_status(const struct tw_device *device, struct tw_device_status *o
     *out = (struct tw_device_status){
         .name = device->config.name,
         .class_name = device->config.class_name,
-        .up = device->state == UP,
+        .up = tw_device_is_up(device),
+        .state = device->state,
+        .reason = device->reason,
+        .vendor = device->vendor,
+        .product = device->product,
+        .serial = device->serial[0] != '\0' ? device->serial : NULL,
+        .facts = device->io != NULL ? &device->io->facts : NULL,
         .why = device->why.text[0] != '\0' ? device->why.text : NULL,
         .last_byte_ms = device->last_byte_ms,
         .bytes = device->bytes,
@@ -323,38 +256,13 @@ void tw_device_status(const struct tw_device *device, struct tw_device_status *o
     };
 }
 
+void tw_device_overhear(struct tw_device *device, tw_device_overhear_fn *fn, void *ctx)
+{
+    device->overhear = fn;
+    device->overhear_ctx = ctx;
+}
+
 // ---- making and freeing
-
-// The strings of a configuration, for copying and freeing them all.
-static void each_string(struct tw_device_config *config, void (*visit)(const char **string, void *ctx),
-                        void *ctx)
-{
-    const char **strings[] = {&config->name,    &config->class_name, &config->transport, &config->port,
-                              &config->parity,  &config->flow,       &config->usb,       &config->usb_serial,
-                              &config->layout,  &config->prefix,     &config->suffix,    &config->code_id,
-                              &config->listen,  &config->forward,    &config->path,      &config->connect,
-                              &config->profile, &config->workstation};
-    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
-        visit(strings[i], ctx);
-    }
-}
-
-static void copy_string(const char **string, void *ctx)
-{
-    bool *failed = ctx;
-    if (*string != NULL) {
-        *string = strdup(*string);
-        *failed = *failed || *string == NULL;
-    }
-}
-
-static void free_string(const char **string, void *ctx)
-{
-    (void)ctx;
-    void *memory;
-    memcpy(&memory, string, sizeof memory);
-    free(memory);
-}
 
 void tw_device_free(struct tw_device *device)
 {
@@ -366,7 +274,7 @@ void tw_device_free(struct tw_device *device)
         device->driver->ops->free(device->driver);
     }
     tw_buf_free(&device->out);
-    each_string(&device->config, free_string, NULL);
+    tw_settings_free(&device->config);
     free(device);
 }
 
@@ -382,16 +290,12 @@ int tw_device_new(const struct tw_device_config *config, const struct tw_device_
     if (device == NULL) {
         return tw_fail(err, TW_ERR_NOMEM, "no memory for device %s", config->name);
     }
-    *device = (struct tw_device){.config = *config,
-                                 .sink = *sink,
-                                 .random = jitter_seed,
-                                 .delay_ms = FIRST_DELAY_MS,
-                                 .last_byte_ms = -1};
-    bool failed = false;
-    each_string(&device->config, copy_string, &failed);
+    *device = (struct tw_device){.config = *config, .sink = *sink, .last_byte_ms = -1};
+    tw_life_delay_init(&device->delay, jitter_seed);
+    bool copied = tw_settings_copy(&device->config);
     device->host = (struct tw_driver_host){&device->config, &device->sink, device, queue};
-    outcome = failed ? tw_fail(err, TW_ERR_NOMEM, "no memory for device %s", config->name)
-                     : create(&device->host, &device->driver, err);
+    outcome = copied ? create(&device->host, &device->driver, err)
+                     : tw_fail(err, TW_ERR_NOMEM, "no memory for device %s", config->name);
     if (outcome != 0) {
         tw_device_free(device);
         return outcome;

@@ -35,7 +35,13 @@ struct tw_driver_ops {
     int (*feed)(struct tw_driver *driver, struct tw_slice bytes, int64_t now_ms, struct tw_error_text *err);
     int (*tick)(struct tw_driver *driver, int64_t now_ms, struct tw_error_text *err);
     int64_t (*deadline)(const struct tw_driver *driver); // when to tick; INT64_MAX: no need
+    // How long the device may say nothing as things stand; INT64_MAX: as long as it likes. NULL: always so.
+    int64_t (*patience_ms)(const struct tw_driver *driver);
     void (*acknowledge)(struct tw_driver *driver, uint64_t offset, int64_t now_ms);
+    // Two lines for people, UTF-8, to be copied; to be shown again after a loss. NULL: it shows nothing.
+    void (*show)(struct tw_driver *driver, const char *upper, const char *lower);
+    // What becomes of the file that is read; `why` may be NULL. NULL: it reads no files.
+    void (*answer)(struct tw_driver *driver, enum tw_file_answer answer, const char *why);
     void (*free)(struct tw_driver *driver);
 };
 

@@ -48,7 +48,7 @@ int tw_hotplug_new(struct tw_hotplug **out, struct tw_error_text *err)
         tw_hotplug_free(hotplug);
         return tw_fail(
             err, outcome,
-            "cannot hear from udev what is plugged in; devices are looked for every 5 s at the latest");
+            "cannot hear from udev what is plugged in; devices are looked for every 1.6 s instead");
     }
     *out = hotplug;
     return 0;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/core/registry.h"
 
+#include <limits.h>
 #include <string.h>
 
+#include "hal/core/usb_tty.h"
 #include "hal/drivers/drivers.h"
 
 struct entry {
@@ -24,7 +26,11 @@ enum { ENTRIES = sizeof entries / sizeof entries[0] };
 static int open_serial(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
 {
     const struct tw_io_line line = {config->baud, config->bits, config->stop, config->parity, config->flow};
-    return tw_io_serial_open(config->port, &line, out, err);
+    const struct tw_io_usb which = {config->usb, config->usb_serial, NULL, 0};
+    char found[PATH_MAX];
+    int outcome = config->port != NULL ? 0 : tw_usb_tty_find(&which, found, sizeof found, err);
+    return outcome != 0 ? outcome
+                        : tw_io_serial_open(config->port != NULL ? config->port : found, &line, out, err);
 }
 
 static int open_unix(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
@@ -39,14 +45,22 @@ static int open_tcp(const struct tw_device_config *config, struct tw_io **out, s
 
 static int open_hidraw(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
 {
-    const struct tw_io_usb which = {config->usb, config->usb_serial, config->port};
+    bool stripe = strcmp(config->class_name, "stripe") == 0;
+    const struct tw_io_usb which = {config->usb, config->usb_serial, config->port,
+                                    stripe ? TW_IO_STRIPE_PAGE : 0};
     return tw_io_hidraw_open(&which, out, err);
 }
 
 static int open_evdev(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
 {
-    const struct tw_io_usb which = {config->usb, config->usb_serial, config->port};
+    const struct tw_io_usb which = {config->usb, config->usb_serial, config->port, 0};
     return tw_io_evdev_open(&which, out, err);
+}
+
+static int open_directory(const struct tw_device_config *config, struct tw_io **out,
+                          struct tw_error_text *err)
+{
+    return tw_io_directory_open(config->path, out, err);
 }
 
 struct transport {
@@ -62,7 +76,7 @@ static const struct transport transports[] = {
     {"serial", NULL, AT(port), open_serial}, {"unix", NULL, AT(path), open_unix},
     {"tcp", "tap", AT(path), open_unix}, // tillwire-relay's socket
     {"tcp", NULL, AT(connect), open_tcp},    {"hidraw", NULL, NULL, 0, open_hidraw}, // `usb` or `port`
-    {"evdev", NULL, AT(usb), open_evdev},
+    {"evdev", NULL, AT(usb), open_evdev},    {"directory", NULL, AT(path), open_directory},
 };
 #undef AT
 
@@ -99,12 +113,13 @@ static int check_key(const struct tw_device_config *config, struct tw_error_text
     if (transport == NULL) {
         return not_found(config, err);
     }
-    if (transport->key == NULL) {
+    if (transport->key == NULL || config->open != NULL) {
         return 0;
     }
     const char *value;
     memcpy(&value, (const char *)config + transport->key_at, sizeof value);
-    if (value == NULL) {
+    bool by_usb = transport->open == open_serial && config->usb != NULL;
+    if (value == NULL && !by_usb) {
         return tw_fail(err, TW_ERR_INVALID, "device %s: transport %s needs `%s`; add it", config->name,
                        transport->name, transport->key);
     }
@@ -132,5 +147,6 @@ int tw_registry_find(const struct tw_device_config *config, tw_driver_create **o
 
 int tw_registry_open(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err)
 {
-    return find_transport(config)->open(config, out, err);
+    return config->open != NULL ? config->open(config->open_ctx, out, err)
+                                : find_transport(config)->open(config, out, err);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The skeleton of a driver: copy it to hal/drivers/CLASS/MODEL.c, give it a line in registry.def
-// and a paragraph in hal/drivers/README.md. It reads a device that ends each message with LF.
+// The skeleton of a driver, to be copied: hal/drivers/README.md says step by step how. It reads a device that
+// ends each message with LF.
 #include <stdlib.h>
 
 #include "hal/drivers/drivers.h"

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -56,6 +57,13 @@ void tw_io_fd_close(struct tw_io *io)
 {
     (void)close(io->fd);
     free(io);
+}
+
+// TIOCOUTQ is SIOCOUTQ for sockets (tty_ioctl(4), tcp(7)).
+size_t tw_io_unsent(const struct tw_io *io)
+{
+    int bytes = 0;
+    return ioctl(io->fd, TIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
 }
 
 static bool read_id(const char *text, uint16_t *out)

@@ -53,25 +53,25 @@ static int not_there(const struct tw_io_usb *which, struct tw_error_text *err)
                    which->serial != NULL ? which->serial : "");
 }
 
-// One device may have several usages on one node, and several nodes: those of a scanner are taken.
+// One device may have several usages on one node, and several nodes: those of the page are taken.
 static int choose(const struct hid_device_info *list, const struct tw_io_usb *which, char path[PATH_MAX],
                   struct tw_error_text *err)
 {
     const char *chosen = NULL;
-    bool is_scanner = false;
+    bool is_page = false;
     for (const struct hid_device_info *info = list; info != NULL; info = info->next) {
-        bool better = info->usage_page == SCANNER_PAGE;
-        if (!same_serial(info->serial_number, which->serial) || (is_scanner && !better) ||
+        bool better = info->usage_page == (which->page != 0 ? which->page : SCANNER_PAGE);
+        if (!same_serial(info->serial_number, which->serial) || (is_page && !better) ||
             (chosen != NULL && strcmp(chosen, info->path) == 0)) {
             continue;
         }
-        if (chosen != NULL && better == is_scanner) {
+        if (chosen != NULL && better == is_page) {
             return tw_fail(err, TW_ERR_INVALID,
                            "%s and %s are both HID devices %s; say which with `usb_serial` or `port`", chosen,
                            info->path, which->usb);
         }
         chosen = info->path;
-        is_scanner = better;
+        is_page = better;
     }
     if (chosen == NULL) {
         return not_there(which, err);

@@ -6,15 +6,29 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <time.h>
 
 #include "hal/io/io.h"
 
-enum { DEFAULT_BAUD = 9600 };
+enum {
+    DEFAULT_BAUD = 9600,
+    LAST_MS = 60, // a display's two lines, and the byte that clears them, at 9600 baud
+};
 
 struct serial {
     struct tw_io io;
     struct sp_port *port;
 };
+
+// Gives what was written last a moment to leave the machine: it may clear a display.
+static bool is_sent(const struct tw_io *io)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    for (unsigned i = 0; i < LAST_MS && tw_io_unsent(io) > 0; i++) {
+        (void)nanosleep(&pause, NULL);
+    }
+    return tw_io_unsent(io) == 0;
+}
 
 static void close_serial(struct tw_io *io)
 {
@@ -22,6 +36,11 @@ static void close_serial(struct tw_io *io)
     // The lock belongs to the terminal, not to our descriptor: it would outlive us while anybody
     // else still has the port open (ioctl_tty(2)).
     (void)ioctl(io->fd, TIOCNXCL);
+    // Closing waits up to 30 s for a device that takes nothing (closing_wait, setserial(8)): nothing may
+    // wait for so long.
+    if (!is_sent(io)) {
+        (void)tcflush(io->fd, TCOFLUSH);
+    }
     (void)sp_close(serial->port);
     sp_free_port(serial->port);
     free(serial);

@@ -25,7 +25,8 @@ void tw_batch_time(struct tw_batch *batch, const struct tw_clock *clock);
 void tw_batch_event(struct tw_batch *batch, enum tw_event_type type, const char *subject,
                     struct tw_slice data);
 // Adds the batch's sale: at most one. `key` is the transaction key: when it is known already the sale
-// is compared by the merge function and written as sale.corrected, or not at all.
+// is compared by the merge function and written as sale.corrected under the subject it had first, or not at
+// all.
 // TW_BATCH_SALE_ID in the data of later events is replaced by the sale's id, and such events are written
 // only when the sale is new.
 #define TW_BATCH_SALE_ID "@tillwire-sale-id@"

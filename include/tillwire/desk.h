@@ -4,6 +4,7 @@
 //   POST /v1/sales            201 when durable, 200 for a repeat with the same id
 //   POST /v1/scans            201 when the scan identified a member and is durable
 //   POST /v1/members/lookup   tier, points and age
+//   GET  /v1/devices, /v1/devices/record: on the socket only
 //   GET  /v1/queue, /v1/queue/dead; POST /v1/queue/retry, /v1/queue/resync: on the socket only
 //   GET  /v1/status /v1/events (server-sent events) /metrics /healthz
 // Errors are RFC 9457 problem details that name the field and never quote a value. Requests from

@@ -29,7 +29,9 @@
     X(COUPON_REDEEMED, 20, "coupon.redeemed", "coupon-redeemed", "coupon")                                   \
     X(CAPTURE_UNPARSED, 30, "capture.unparsed", "capture-unparsed", "capture")                               \
     X(CAPTURE_GAP, 31, "capture.gap", "capture-gap", "capture")                                              \
-    X(CAPTURE_DRIFT, 32, "capture.drift", "capture-drift", "capture")
+    X(CAPTURE_DRIFT, 32, "capture.drift", "capture-drift", "capture")                                        \
+    X(DEVICE_ATTACHED, 50, "device.attached", "device-attached", "device")                                   \
+    X(DEVICE_LOST, 51, "device.lost", "device-lost", "device")
 
 enum tw_event_type {
 #define X(symbol, number, type, schema, family) TW_EVENT_##symbol = (number),
@@ -37,8 +39,8 @@ enum tw_event_type {
 #undef X
 };
 
-// Sales have the numbers below 10 and are remembered after they were delivered (P3). Reserved, and given up
-// first when room runs out, as capture.drift is: 50 to 59 device.*, 60 to 69 offer.*.
+// Sales have the numbers below 10 and are remembered after they were delivered (P3). What is given up
+// first when room runs out, as capture.drift is: 50 to 59 device.*, and, reserved, 60 to 69 offer.*.
 static inline bool tw_event_is_sale(enum tw_event_type type)
 {
     return type > 0 && (int)type < 10;

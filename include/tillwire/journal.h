@@ -86,6 +86,8 @@ struct tw_journal_result {
     enum tw_outcome outcome;
     uint8_t id[16];  // of the sale, or of the batch's first event
     bool by_request; // a repeat of a request with the same Idempotency-Key
+    // Of a sale that was known: as it was seen first. Borrowed for the call; empty: not known any more.
+    struct tw_slice subject;
 };
 typedef void tw_journal_done_fn(void *ctx, const struct tw_journal_result *result);
 

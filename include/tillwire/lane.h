@@ -88,4 +88,16 @@ int TW_MUST_CHECK tw_lane_open_devices(struct tw_lane *lane, struct tw_error_tex
 // The devices' health, for status: writes a JSON array.
 void tw_lane_devices(const struct tw_lane *lane, struct tw_buf *out);
 
+// What a scanner sends, from now on, as the text of a recording (hal/io/recording.h) with nothing personal in
+// it: lengths, timing, and how codes are framed (P6). Its scans go their usual way.
+struct tw_lane_recording;
+// Takes whole lines, borrowed for the call, at the earliest within tw_lane_record; none: it has ended by
+// itself, because the lane stops. Must not end a recording.
+typedef void tw_lane_recording_fn(void *ctx, struct tw_slice lines);
+// TW_ERR_NOT_FOUND: no such device; TW_ERR_REFUSED: it is no scanner; TW_ERR_EXISTS: it is being recorded.
+int TW_MUST_CHECK tw_lane_record(struct tw_lane *lane, const char *name, tw_lane_recording_fn *fn, void *ctx,
+                                 struct tw_lane_recording **out, struct tw_error_text *err);
+// Ends and frees it. Not for one that has ended by itself. NULL does nothing.
+void tw_lane_record_end(struct tw_lane_recording *recording);
+
 #endif

@@ -35,11 +35,17 @@
     X(UPLINK_RECONNECTS, "uplink_reconnects_total", "counter", NULL, NULL, "Connections made anew")          \
     X(UPLINK_NO_SUBSCRIBER, "uplink_no_subscriber_total", "counter", NULL, NULL, "PUBACKs with reason 0x10") \
     X(RECEIPTS, "receipts_total", "counter", "device", "result", "Receipts seen by taps")                    \
+    X(POSLOG_FILES, "poslog_files_total", "counter", "device", "result", "POSLog files put away")            \
+    X(POSLOG_WAITING, "poslog_files_waiting", "gauge", "device", NULL, "POSLog files that wait")             \
+    X(POSLOG_TRANSACTIONS, "poslog_transactions_total", "counter", "device", "result",                       \
+      "Transactions in POSLog files")                                                                        \
     X(SCANS, "scans_total", "counter", "device", "result", "Scans")                                          \
     X(GUARD_MASKED, "guard_masked_total", "counter", NULL, NULL, "Card numbers masked by the payment guard") \
     X(TAP_BYTES, "tap_bytes_total", "counter", "device", NULL, "Printer bytes read from a tap")              \
     X(TAP_LOST_BYTES, "tap_lost_bytes_total", "counter", "device", NULL, "Printer bytes a tap gave up")      \
     X(DEVICE_UP, "device_up", "gauge", "device", NULL, "1 while the device is open")                         \
+    X(DEVICE_STALE, "device_stale", "gauge", "device", NULL, "1 while it is open but silent for too long")   \
+    X(DEVICE_LOSSES, "device_losses_total", "counter", "device", "reason", "Times it went or fell silent")   \
     X(LOOKUPS, "lookups_total", "counter", "result", NULL, "Member lookups")                                 \
     X(MEMBERS, "members", "gauge", NULL, NULL, "Members held on this terminal")                              \
     X(MEMBERS_AGE, "members_age_seconds", "gauge", NULL, NULL, "Age of the member data")                     \

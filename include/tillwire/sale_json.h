@@ -49,11 +49,12 @@ int TW_MUST_CHECK tw_sale_from_request(struct tw_slice body, const struct tw_sca
                                        struct tw_sale **out, struct tw_error_text *err, char *field,
                                        size_t field_size);
 
-enum tw_merge { TW_MERGE_AGREE = 0, TW_MERGE_CHANGED };
+enum tw_merge { TW_MERGE_AGREE = 0, TW_MERGE_CHANGED, TW_MERGE_ANOTHER };
 
 // Compares the data of one sale from two witnesses. CHANGED when the new one adds or contradicts: then
 // `merged` gets the data of the correction (new facts win, old ones fill its nulls, witnesses of
-// both, `corrects` = `old_id`).
+// both, `corrects` = `old_id`). ANOTHER when it is another sale under the same number: both are known from a
+// POSLog alone, whose numbers repeat, and it says another time or operator.
 int TW_MUST_CHECK tw_sale_merge(struct tw_slice old_data, struct tw_slice new_data, const char *old_id,
                                 struct tw_buf *merged, enum tw_merge *out);
 

@@ -24,7 +24,7 @@ test('the official parser accepts the document as AsyncAPI 3.0.0', () => {
 
 test('the topics are those of the contract', () => {
   const own = 'tillwire/v1/{tenant}/{store}/{terminal}/';
-  const topics = ['evt/sale', 'evt/loyalty', 'evt/audit', 'evt/coupon', 'evt/capture', 'state', 'ack', 'reject', 'req/members', 'rsp/members'];
+  const topics = ['evt/sale', 'evt/loyalty', 'evt/audit', 'evt/coupon', 'evt/capture', 'evt/device', 'state', 'ack', 'reject', 'req/members', 'rsp/members'];
   assert.deepEqual(
     document.channels().all().map((channel) => channel.address()).sort(),
     [...topics.map((topic) => own + topic), 'tillwire/v1/{tenant}/{store}/members'].sort(),

@@ -93,7 +93,32 @@ void tw_lane_lookup(struct tw_lane *lane, struct tw_slice card, const struct tw_
 
 void tw_lane_devices(const struct tw_lane *lane, struct tw_buf *out)
 {
+    struct tw_lane *world = (struct tw_lane *)(uintptr_t)lane; // the fake remembers that it was asked
     tw_buf_add_text(out, lane->devices != NULL ? lane->devices : "[]");
+    world->devices = lane->later != NULL ? lane->later : lane->devices;
+}
+
+int tw_lane_record(struct tw_lane *lane, const char *device, tw_lane_recording_fn *fn, void *ctx,
+                   struct tw_lane_recording **out, struct tw_error_text *err)
+{
+    copy(lane->device, sizeof lane->device, device);
+    if (lane->record_error != TW_OK) {
+        return tw_fail(err, lane->record_error, "the lane says why");
+    }
+    lane->record_fn = fn;
+    lane->record_ctx = ctx;
+    fn(ctx, tw_slice_of("class scanner\ntransport serial\n0 up\n"));
+    *out = (struct tw_lane_recording *)lane; // opaque to the desk
+    return TW_OK;
+}
+
+void tw_lane_record_end(struct tw_lane_recording *recording)
+{
+    struct tw_lane *lane = (struct tw_lane *)recording;
+    if (lane != NULL) {
+        lane->record_fn = NULL;
+        lane->records_ended++;
+    }
 }
 
 void tw_journal_stats(struct tw_journal *journal, struct tw_journal_stats *out)

@@ -25,6 +25,11 @@ struct tw_lane { // what the fake lane answers, and what it was asked
     char idempotency_key[64], device[64], workstation[64], code[64], by[64], via[16];
     int64_t total_minor;
     const char *devices; // JSON array
+    const char *later;   // the same, from the second time on; NULL: no change
+    int record_error;
+    tw_lane_recording_fn *record_fn; // NULL: nobody records
+    void *record_ctx;
+    unsigned records_ended;
 };
 
 struct tw_journal {

@@ -80,6 +80,33 @@ static void on_lost(void *ctx, const char *device, uint64_t from, uint64_t to)
     lane->at = to;
 }
 
+static void on_file_begin(void *ctx, const char *device, const struct tw_device_file *file)
+{
+    struct lane *lane = ctx;
+    (void)device;
+    assert_true(file->name[0] != '\0');
+    lane->calls++;
+    lane->files++;
+}
+
+// Counted as bytes: how they are cut is nobody's business.
+static bool on_file_bytes(void *ctx, const char *device, struct tw_slice bytes)
+{
+    struct lane *lane = ctx;
+    (void)device;
+    assert_true(bytes.len > 0 && bytes.ptr != NULL);
+    lane->file_bytes += bytes.len;
+    return true;
+}
+
+static void on_file_end(void *ctx, const char *device, bool whole)
+{
+    struct lane *lane = ctx;
+    (void)device;
+    (void)whole;
+    lane->calls++;
+}
+
 static void on_state(void *ctx, const char *device, bool up, const char *why)
 {
     struct lane *lane = ctx;
@@ -93,7 +120,16 @@ static void on_state(void *ctx, const char *device, bool up, const char *why)
 
 struct tw_device_sink lane_sink_of(struct lane *lane)
 {
-    return (struct tw_device_sink){lane, on_scan, on_hello, on_bytes, on_mark, on_lost, on_state};
+    return (struct tw_device_sink){.ctx = lane,
+                                   .scan = on_scan,
+                                   .tap_hello = on_hello,
+                                   .tap_bytes = on_bytes,
+                                   .tap_mark = on_mark,
+                                   .tap_lost = on_lost,
+                                   .state = on_state,
+                                   .file_begin = on_file_begin,
+                                   .file_bytes = on_file_bytes,
+                                   .file_end = on_file_end};
 }
 
 uint32_t lane_next_random(uint32_t *state)

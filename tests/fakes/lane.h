@@ -20,7 +20,8 @@ enum { LANE_RING_BYTES = 64 * 1024 };
 struct lane {
     struct tw_device *device;
     unsigned calls;
-    unsigned scans, ups, downs, hellos, marks;
+    unsigned scans, ups, downs, hellos, marks, files;
+    uint64_t file_bytes;
     char why[512];
     uint64_t committed; // asked for at HELLO
     uint64_t at;

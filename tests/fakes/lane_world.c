@@ -99,6 +99,8 @@ int world_setup(void **state)
         "state_dir: .\nrun_dir: .\n"
         "devices:\n  - {name: printer, class: tap, transport: tcp, listen: \"127.0.0.1:0\", forward: "
         "\"127.0.0.1:1\"}\n"
+        "  - {name: export, class: poslog, transport: directory, path: /nonexistent}\n"
+        "  - {name: till-8, class: poslog, transport: directory, path: /nonexistent, workstation: \"08\"}\n"
         "loyalty:\n  pseudonym_key: k\n  cards: [{scheme: club, pattern: '^6009200\\d{9}$', check: luhn}]\n"
         "uplink: {url: \"mqtts://127.0.0.1:1\", ca: a, cert: b, key: c}\n",
         0600);

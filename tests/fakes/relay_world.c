@@ -112,7 +112,12 @@ void relay_world_attach_agent(struct relay_world *world)
     (void)snprintf(path, sizeof path, "%s/printer.tap.sock", world->folder);
     struct tw_device_config config = {
         .name = "printer", .class_name = "tap", .transport = "tcp", .path = path};
-    struct tw_device_sink sink = {world, NULL, on_hello, on_bytes, on_mark, on_lost, on_state};
+    struct tw_device_sink sink = {.ctx = world,
+                                  .tap_hello = on_hello,
+                                  .tap_bytes = on_bytes,
+                                  .tap_mark = on_mark,
+                                  .tap_lost = on_lost,
+                                  .state = on_state};
     struct tw_error_text err = {0};
     assert_int_equal(tw_device_new(&config, &sink, 1, &world->agent, &err), 0);
 }

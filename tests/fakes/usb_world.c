@@ -206,8 +206,9 @@ static void expand(const char *tree, const struct usb_scanner *scanner, unsigned
 
 static struct node *node_of(struct usb_world *world, unsigned number)
 {
-    require(number < MOST, "too many devices");
-    return &world->nodes[number];
+    struct node *node = &world->nodes[number % MOST];
+    require(node->handler == NULL || node->scanner.number == number, "too many devices at a time");
+    return node;
 }
 
 static void name_paths(struct node *node)
@@ -281,6 +282,38 @@ void usb_world_unplug(struct usb_world *world, unsigned number)
     node->handler = NULL;
 }
 
+void usb_world_plug_tty(struct usb_world *world, const char *at, const char *node, const char *serial,
+                        unsigned interface)
+{
+    char tree[2048];
+    char path[160];
+    (void)snprintf(path, sizeof path, "/sys/devices/usb1/%s", at);
+    int len = 0;
+    if (access(path, F_OK) != 0) { // its other port is there already
+        len = snprintf(tree, sizeof tree,
+                       "P: /devices/usb1/%s\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_device\nA: idVendor=0c2e\n"
+                       "A: idProduct=0b61\nA: serial=%s\n\n",
+                       at, serial);
+    }
+    (void)snprintf(tree + len, sizeof tree - (size_t)len,
+                   "P: /devices/usb1/%s/%s:1.%u\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_interface\n"
+                   "A: bInterfaceNumber=%02x\n\n"
+                   "P: /devices/usb1/%s/%s:1.%u/tty/%s\nE: SUBSYSTEM=tty\nE: DEVNAME=/dev/%s\n\n",
+                   at, at, interface, interface, at, at, interface, node, node);
+    require(umockdev_testbed_add_from_string(world->bed, tree, NULL), "adding a serial port");
+}
+
+void usb_world_unplug_tty(struct usb_world *world, const char *at, const char *node)
+{
+    char path[160];
+    (void)snprintf(path, sizeof path, "/sys/devices/usb1/%s/%s:1.0/tty/%s", at, at, node);
+    umockdev_testbed_remove_device(world->bed, path);
+    (void)snprintf(path, sizeof path, "/sys/devices/usb1/%s/%s:1.0", at, at);
+    umockdev_testbed_remove_device(world->bed, path);
+    (void)snprintf(path, sizeof path, "/sys/devices/usb1/%s", at);
+    umockdev_testbed_remove_device(world->bed, path);
+}
+
 void usb_world_send(struct usb_world *world, unsigned number, const void *bytes, size_t len)
 {
     int fd = umockdev_testbed_get_dev_fd(world->bed, node_of(world, number)->dev);
@@ -303,12 +336,12 @@ void usb_world_key(struct usb_world *world, unsigned number, uint16_t type, uint
 
 unsigned usb_world_asked(const struct usb_world *world, unsigned number)
 {
-    return world->nodes[number].asked;
+    return world->nodes[number % MOST].asked;
 }
 
 unsigned usb_world_grabs(const struct usb_world *world, unsigned number)
 {
-    return world->nodes[number].grabs;
+    return world->nodes[number % MOST].grabs;
 }
 
 struct usb_world *usb_world_new(void)
@@ -324,7 +357,7 @@ void usb_world_free(struct usb_world *world)
 {
     for (unsigned i = 0; i < MOST; i++) {
         if (world->nodes[i].handler != NULL) {
-            usb_world_unplug(world, i);
+            usb_world_unplug(world, world->nodes[i].scanner.number);
         }
     }
     g_object_unref(world->bed);

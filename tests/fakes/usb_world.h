@@ -16,7 +16,7 @@
 struct usb_world;
 
 struct usb_scanner {
-    unsigned number; // of the node: /dev/hidrawN, /dev/input/eventN
+    unsigned number; // of the node: /dev/hidrawN, /dev/input/eventN; 16 in a row at a time
     uint16_t vendor, product;
     const char *serial;
     bool keyboard;
@@ -32,6 +32,11 @@ void usb_world_unplug(struct usb_world *world, unsigned number);
 void usb_world_send(struct usb_world *world, unsigned number, const void *bytes, size_t len);
 void usb_world_key(struct usb_world *world, unsigned number, uint16_t type, uint16_t code, int32_t value,
                    int64_t time_ms);
+
+// A serial port of a device 0c2e:0b61: in sysfs only, at a USB port ("1-2"), as one of its interfaces.
+void usb_world_plug_tty(struct usb_world *world, const char *at, const char *node, const char *serial,
+                        unsigned interface);
+void usb_world_unplug_tty(struct usb_world *world, const char *at, const char *node);
 
 // How often the node of a keyboard was opened far enough to be asked its name, and grabbed.
 unsigned usb_world_asked(const struct usb_world *world, unsigned number);

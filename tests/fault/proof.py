@@ -7,16 +7,27 @@ import json
 import sqlite3
 
 
-def settled(path):
-    """How many events the centre has; 0 while it is just being made."""
+def _ask(path, statement):
+    """The one number that the centre's database answers; 0 while it is just being made."""
     try:
         database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
         try:
-            return database.execute("SELECT coalesce(sum(through), 0) FROM epoch").fetchone()[0]
+            return database.execute(statement).fetchone()[0]
         finally:
             database.close()
     except sqlite3.OperationalError:
         return 0
+
+
+def settled(path):
+    """How many events the centre has."""
+    return _ask(path, "SELECT coalesce(sum(through), 0) FROM epoch")
+
+
+def has_sales(path, count):
+    """Whether the centre has so many sales; events of devices are settled as well. They are counted only in the end."""
+    return settled(path) >= count and \
+        _ask(path, "SELECT count(*) FROM message WHERE status = 0 AND type GLOB 'io.tillwire.sale.*'") >= count
 
 
 def prove(centre, account):

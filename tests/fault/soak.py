@@ -35,7 +35,7 @@ sys.path[:0] = [str(ROOT / "tools/sim"), str(ROOT / "tests/system")]
 from feeder import Account, Feeder  # noqa: E402
 from machine import Clock, Disk  # noqa: E402
 from process import free_port  # noqa: E402
-from proof import prove, settled  # noqa: E402
+from proof import has_sales, prove, settled  # noqa: E402
 from proxy import FAULTS, BadLine  # noqa: E402
 from stage import CLIENT, Stage  # noqa: E402
 
@@ -214,7 +214,7 @@ class Soak:
         end = time.monotonic() + 120 + self._options.events / 1000
         self.stage.agent.kill()  # its back-off may have become long
         self.start(self.stage.agent)
-        while settled(self.stage.centre.path) < self.account.count and time.monotonic() < end:
+        while not has_sales(self.stage.centre.path, self.account.count) and time.monotonic() < end:
             self._check_programs()
             time.sleep(0.2)
             if time.monotonic() >= self._told + PROGRESS_S:

@@ -4,13 +4,9 @@
 // sentence, as the agent's library does; and what is shown of a value can be read again. A NUL byte is
 // refused wherever it stands (RFC 8259, section 2), though that library passes over one behind a number or a
 // word.
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "tests/fakes/doc_twin.h"
+#include "tests/fuzz/target.h"
 #include "tillwire/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void show_again(struct tw_doc *doc, struct tw_slice text, const struct tw_doc_node *root)
 {
@@ -21,11 +17,8 @@ static void show_again(struct tw_doc *doc, struct tw_slice text, const struct tw
         return;
     }
     tw_doc_dump(root, text, &shown);
-    if (tw_buf_status(&shown) == TW_OK &&
-        (memchr(shown.ptr, '\n', shown.len) != NULL ||
-         tw_doc_read(doc, tw_buf_slice(&shown), &again, NULL) != TW_OK || again->span != span)) {
-        abort();
-    }
+    fuzz_require(tw_buf_status(&shown) == TW_OK && memchr(shown.ptr, '\n', shown.len) == NULL);
+    fuzz_require(tw_doc_read(doc, tw_buf_slice(&shown), &again, NULL) == TW_OK && again->span == span);
     tw_buf_free(&shown);
 }
 
@@ -36,17 +29,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct tw_error_text err = {""};
     struct tw_doc *doc = NULL;
     tw_json *value = NULL;
-    if (tw_doc_new(&doc) != TW_OK) {
-        abort();
-    }
+    fuzz_require(tw_doc_new(&doc) == TW_OK);
     // A second text on top of the first: arrays are kept from one to the next.
     for (int i = 0; i < 2; i++) {
         int rc = tw_doc_read(doc, text, &root, &err);
         int other =
             size > 0 && memchr(data, '\0', size) != NULL ? TW_ERR_INVALID : tw_json_parse(text, &value, NULL);
-        if (rc != other || (rc == TW_OK ? !doc_twin_same(root, value) : err.text[0] == '\0')) {
-            abort();
-        }
+        fuzz_require(rc == other && (rc == TW_OK ? doc_twin_same(root, value) : err.text[0] != '\0'));
         tw_json_free(value);
         value = NULL;
         if (rc == TW_OK) {

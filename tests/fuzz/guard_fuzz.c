@@ -3,24 +3,13 @@
 // The payment guard: any bytes keep their length, change only to '*', and looking agrees with
 // masking. As a stream: pieces, whose sizes come from the bytes themselves, make no difference, and what
 // is held is bounded.
-#include <stdint.h>
-#include <stdlib.h>
-
+#include "tests/fuzz/target.h"
 #include "tillwire/guard.h"
 #include "tillwire/scan.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void take(void *ctx, struct tw_slice bytes)
 {
     tw_buf_add(ctx, bytes.ptr, bytes.len);
-}
-
-static void check(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
 }
 
 // `step` 0 is all at once; else the pieces have sizes from 1 to 16 that begin there.
@@ -35,8 +24,8 @@ static void filter(const struct tw_guard *guard, struct tw_slice in, size_t step
         len = len < in.len - at ? len : in.len - at;
         tw_guard_stream_feed(stream, (struct tw_slice){in.ptr + at, len});
         at += len;
-        check(tw_guard_stream_held(stream) <= TW_GUARD_HOLD_MAX);
-        check(out->len + tw_guard_stream_held(stream) == at);
+        fuzz_require(tw_guard_stream_held(stream) <= TW_GUARD_HOLD_MAX);
+        fuzz_require(out->len + tw_guard_stream_held(stream) == at);
     }
     tw_guard_stream_flush(stream);
     tw_guard_stream_free(stream);
@@ -44,9 +33,9 @@ static void filter(const struct tw_guard *guard, struct tw_slice in, size_t step
 
 static void check_changes(struct tw_slice in, const struct tw_buf *out, bool may)
 {
-    check(out->len == in.len);
+    fuzz_require(out->len == in.len);
     for (size_t i = 0; i < in.len; i++) {
-        check(out->ptr[i] == in.ptr[i] || (out->ptr[i] == '*' && may));
+        fuzz_require(out->ptr[i] == in.ptr[i] || (out->ptr[i] == '*' && may));
     }
 }
 
@@ -58,7 +47,7 @@ static void check_stream(const struct tw_guard *guard, struct tw_slice in)
     for (size_t step = 1; step <= 3; step++) {
         struct tw_buf pieces = {0};
         filter(guard, in, step, &pieces);
-        check(pieces.len == whole.len && memcmp(pieces.ptr, whole.ptr, whole.len) == 0);
+        fuzz_require(pieces.len == whole.len && memcmp(pieces.ptr, whole.ptr, whole.len) == 0);
         tw_buf_free(&pieces);
     }
     tw_buf_free(&whole);
@@ -78,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     bool hits = tw_guard_hits(&guard, in);
     size_t masked = tw_guard_mask(&guard, (char *)text.ptr, text.len);
-    check(hits == (masked > 0) && scan.kind != TW_SCAN_LOYALTY);
+    fuzz_require(hits == (masked > 0) && scan.kind != TW_SCAN_LOYALTY);
     check_changes(in, &text, masked > 0);
     tw_buf_free(&text);
     check_stream(&guard, in);

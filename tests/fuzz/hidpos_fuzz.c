@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // HID POS scanners: the first byte is the length of the report descriptor, 0 stands for a good one.
-#include <stdint.h>
-
 #include "tests/fakes/hid_scanner.h"
 #include "tests/fuzz/scanner_run.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

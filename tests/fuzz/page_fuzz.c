@@ -2,13 +2,9 @@
 //
 // The page model: any bytes, read at once and in cuts that the bytes themselves choose, give the
 // same pages, and these tile the stream.
-#include <stdint.h>
-#include <stdlib.h>
-
+#include "tests/fuzz/target.h"
 #include "tillwire/guard.h"
 #include "tillwire/page.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct sum {
     uint64_t end;
@@ -27,9 +23,7 @@ static void on_page(void *ctx, struct tw_page_view *page)
 {
     struct sum *sum = ctx;
     struct tw_guard guard = {0};
-    if (page->begin != sum->end || page->line_count > TW_PAGE_MAX_LINES) {
-        abort();
-    }
+    fuzz_require(page->begin == sum->end && page->line_count <= TW_PAGE_MAX_LINES);
     sum->end = page->end;
     add(sum, &page->end, sizeof page->end);
     (void)tw_page_mask(page, &guard);
@@ -47,20 +41,14 @@ static struct sum read_all(const uint8_t *data, size_t size, bool cuts)
     struct sum sum = {0};
     struct tw_page *page = NULL;
     struct tw_page_options options = {.on_page = on_page, .ctx = &sum};
-    if (tw_page_new(&options, &page) != TW_OK) {
-        abort();
-    }
+    fuzz_require(tw_page_new(&options, &page) == TW_OK);
     for (size_t at = 0; at < size;) {
         size_t len = cuts ? 1 + data[at] % 7u : size;
         len = len < size - at ? len : size - at;
-        if (tw_page_feed(page, tw_slice_make(data + at, len)) != TW_OK) {
-            abort();
-        }
+        fuzz_require(tw_page_feed(page, tw_slice_make(data + at, len)) == TW_OK);
         at += len;
     }
-    if (tw_page_close(page, TW_PAGE_CLOSED) != TW_OK) {
-        abort();
-    }
+    fuzz_require(tw_page_close(page, TW_PAGE_CLOSED) == TW_OK);
     tw_page_free(page);
     return sum;
 }
@@ -69,8 +57,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sum once = read_all(data, size, false);
     struct sum cut = read_all(data, size, true);
-    if (once.end != size || cut.end != size || once.hash != cut.hash) {
-        abort();
-    }
+    fuzz_require(once.end == size && cut.end == size && once.hash == cut.hash);
     return 0;
 }

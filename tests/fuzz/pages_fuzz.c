@@ -2,14 +2,8 @@
 //
 // The reader of SQLite's pages: four bytes (big-endian) with the length of a database file, the file, and
 // its WAL. Every row lies where it says, and is the same when it is read again.
-#include <stdint.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "agent/journal/pages.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 enum { KEPT = 64 };
 
@@ -36,24 +30,13 @@ static int on_row(void *ctx, const struct tw_page_row *row)
 {
     struct rows *rows = ctx;
     uint64_t hash = hash_row(row);
-    if (row->count == 0 || row->count > TW_PAGES_COLUMNS || (row->index && row->rowid != 0)) {
-        abort();
-    }
+    fuzz_require(row->count > 0 && row->count <= TW_PAGES_COLUMNS && (!row->index || row->rowid == 0));
     if (rows->count < KEPT) {
         rows->places[rows->count] = row->place;
         rows->hashes[rows->count] = hash;
     }
     rows->count++;
     return TW_OK;
-}
-
-static int file_of(const uint8_t *bytes, size_t len)
-{
-    int fd = memfd_create("pages", MFD_CLOEXEC);
-    if (fd < 0 || write(fd, bytes, len) != (ssize_t)len) {
-        abort();
-    }
-    return fd;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -67,21 +50,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t wal_len = size - 4 - len;
     struct tw_page_file *file = NULL;
     struct tw_pages *pages = NULL;
-    if (tw_page_file_new(file_of(data + 4, len), wal_len > 0 ? file_of(wal, wal_len) : -1, 512, &file) !=
-            TW_OK ||
-        tw_pages_new(file, &pages) != TW_OK) {
-        abort();
-    }
+    int wal_fd = wal_len > 0 ? fuzz_file(wal, wal_len, NULL) : -1;
+    fuzz_require(tw_page_file_new(fuzz_file(data + 4, len, NULL), wal_fd, 512, &file) == TW_OK);
+    fuzz_require(tw_pages_new(file, &pages) == TW_OK);
     struct rows rows = {0};
     struct tw_pages_report report = {0};
-    if (tw_pages_walk(pages, on_row, &rows, &report) != TW_OK || report.rows != rows.count) {
-        abort();
-    }
+    fuzz_require(tw_pages_walk(pages, on_row, &rows, &report) == TW_OK && report.rows == rows.count);
     struct tw_page_row row;
     for (size_t i = 0; i < KEPT && i < rows.count; i++) {
-        if (tw_pages_get(pages, rows.places[i], &row) != TW_OK || hash_row(&row) != rows.hashes[i]) {
-            abort();
-        }
+        fuzz_require(tw_pages_get(pages, rows.places[i], &row) == TW_OK && hash_row(&row) == rows.hashes[i]);
     }
     tw_pages_close(pages);
     return 0;

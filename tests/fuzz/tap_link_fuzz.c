@@ -2,20 +2,8 @@
 //
 // The tap link under noise: a frame that decodes must encode to what it came from, and a tap that
 // is told anything at all keeps its books straight and goes on answering.
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "firmware/core/tap.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int truth)
-{
-    if (!truth) {
-        abort();
-    }
-}
+#include "tests/fuzz/target.h"
 
 static void round_trip(const uint8_t *data, size_t size)
 {
@@ -31,8 +19,8 @@ static void round_trip(const uint8_t *data, size_t size)
             for (size_t j = 0; j < len; j++) {
                 good += tw_link_decode(&again, out[j], &copy) > 0;
             }
-            require(good == 1 && copy.len == frame.len && copy.type == frame.type);
-            require(frame.len == 0 || memcmp(copy.payload, frame.payload, frame.len) == 0);
+            fuzz_require(good == 1 && copy.len == frame.len && copy.type == frame.type);
+            fuzz_require(frame.len == 0 || memcmp(copy.payload, frame.payload, frame.len) == 0);
         }
     }
 }
@@ -51,8 +39,8 @@ static void talk(struct tw_tap *tap, const uint8_t *data, size_t size)
         uint8_t out[300];
         (void)tw_tap_transmit(tap, out, sizeof out);
         tw_tap_tick(tap, sequence * 50000u);
-        require(tap->acked <= tap->first && tap->first <= tap->next);
-        require(tap->next - tap->first <= tap->memory.ring_bytes);
+        fuzz_require(tap->acked <= tap->first && tap->first <= tap->next);
+        fuzz_require(tap->next - tap->first <= tap->memory.ring_bytes);
         data += 2 + len;
         size -= 2 + len;
     }

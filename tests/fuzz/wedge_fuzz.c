@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Keyboard-wedge scanners: the first byte chooses the layout.
-#include <stdint.h>
-
 #include "tests/fuzz/scanner_run.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -16,7 +16,7 @@ import unittest
 import support
 from feeder import Account, Feeder
 from process import free_port, wait_until
-from proof import prove, settled
+from proof import has_sales, prove
 from proxy import BadLine
 from stage import CLIENT
 from support import on_stage
@@ -74,7 +74,7 @@ class BrokenLineTest(support.StageTest):
         line.tell(faults=faults)
         feeder.allowed += count
         end = time.monotonic() + DRAIN_S
-        while settled(stage.centre.path) < feeder.allowed:
+        while not has_sales(stage.centre.path, feeder.allowed):
             feeder.turn(0.02)
             if "pit" in line.tell()["done"] and "pit" in faults:
                 line.tell(faults={})

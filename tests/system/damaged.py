@@ -119,6 +119,7 @@ class DamagedTest(support.StageTest):
     def one_run(self, how, seed, least):
         chance = random.Random(seed)
         with on_stage(but=("broker", "central"), seed=seed) as stage:
+            support.wait_for_devices(stage)
             first = json.loads(stage.get("/v1/status")[1])["next_sequence"]
             ids = self.sell(stage, range(SALES))
             time.sleep(3)  # it rests, and brings its WAL into the file

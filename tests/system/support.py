@@ -45,6 +45,11 @@ def on_stage(tape=None, seed=1, but=()):
             raise
 
 
+def wait_for_devices(stage):
+    """Until the journal holds that tap and scanner are attached: what comes next has the sequence numbers from 3 on."""
+    wait_until("both devices", lambda: stage.metric("events_committed_total", type="device.attached") == 2, 20, [stage.agent])
+
+
 class StageTest(unittest.TestCase):
     """Assertions about what every run must leave behind."""
 

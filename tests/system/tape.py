@@ -18,10 +18,11 @@ class TapeTest(support.StageTest):
     @classmethod
     def setUpClass(cls):
         cls.tape = Tape.own()
-        cls.context = on_stage(cls.tape)
+        cls.context = on_stage(cls.tape, but=("agent",))
         cls.stage = cls.context.__enter__()
         cls.addClassCleanup(cls.context.__exit__, None, None, None)
         cls.observer = Observer(cls.stage)
+        cls.stage.start(but=("broker", "central", "relay"))
         cls.stage.play(cls.tape)
         cls.stage.settle()
 

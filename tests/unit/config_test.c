@@ -173,6 +173,8 @@ static void scanners_of_every_kind_are_read(void **state)
         "  - {name: net, class: scanner, transport: tcp, connect: \"192.0.2.20:4001\"}\n"
         "  - {name: pos, class: scanner, transport: hidraw, usb: \"0c2e:0b61\", usb_serial: S1}\n"
         "  - {name: node, class: scanner, transport: hidraw, port: /dev/hidraw0}\n"
+        "  - {name: usb, class: scanner, transport: serial, usb: \"0c2e:0b61\", usb_serial: S2, baud: 9600, "
+        "silence_s: 600}\n"
         "  - {name: keys, class: scanner, transport: evdev, usb: \"05e0:1200\", layout: de");
     struct tw_config *config = load_good(folder);
     const struct tw_device_config *scanner = tw_config_device(config, "scanner");
@@ -188,16 +190,84 @@ static void scanners_of_every_kind_are_read(void **state)
     assert_string_equal(tw_config_device(config, "pos")->usb_serial, "S1");
     assert_string_equal(tw_config_device(config, "node")->port, "/dev/hidraw0");
     assert_string_equal(tw_config_device(config, "keys")->layout, "de");
+    assert_null(tw_config_device(config, "usb")->port);
+    assert_string_equal(tw_config_device(config, "usb")->usb_serial, "S2");
+    assert_int_equal(tw_config_device(config, "usb")->silence_s, 600);
+    assert_int_equal(scanner->silence_s, 0);
     tw_config_free(config);
 }
 
 // P8: the error names file, line and key, and nothing is loaded.
-static void errors_name_the_place(void **state)
+struct wrong {
+    const char *from, *to, *place, *key;
+};
+
+static void expect_places(const struct folder *folder, const struct wrong *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct tw_config *config = NULL;
+        struct tw_error_text err = {0};
+        put_changed(folder, cases[i].from, cases[i].to);
+        assert_true(tw_config_load(folder->main, &config, &err) < 0);
+        assert_null(config);
+        if (strstr(err.text, cases[i].place) == NULL || strstr(err.text, cases[i].key) == NULL) {
+            fail_msg("case %zu: '%s' lacks '%s' or '%s'", i, err.text, cases[i].place, cases[i].key);
+        }
+    }
+}
+
+static void errors_of_displays_and_stripes_name_the_place(void **state)
+{
+    static const struct wrong cases[] = {
+        {"class: scanner, transport: serial", "class: display, transport: hidraw",
+         "tillwire.yaml:11:", "'transport'"},
+        {"class: scanner, transport: serial", "class: stripe, transport: unix",
+         "tillwire.yaml:11:", "'transport'"},
+        {"class: scanner, transport: serial", "class: stripe, transport: evdev",
+         "tillwire.yaml:11:", "'usb'"},
+        {"class: scanner, transport: serial", "class: display, transport: tcp",
+         "tillwire.yaml:11:", "'connect'"},
+        {"baud: 9600", "baud: 9600, greeting: true", "tillwire.yaml:11:", "'greeting'"},
+        {"baud: 9600", "baud: 9600, greeting: always", "tillwire.yaml:11:", "'greeting'"},
+        {"baud: 9600", "baud: 9600, text: \"Schön, Sie zu sehen!!\"", "tillwire.yaml:11:", "'text'"},
+        {"baud: 9600", "baud: 9600, points: \"a\\tb\"", "tillwire.yaml:", "'points'"},
+        {"baud: 9600", "baud: 9600, points: elevenchars", "tillwire.yaml:11:", "'points'"},
+        {"baud: 9600", "baud: 9600, protocol: morse", "tillwire.yaml:11:", "'protocol'"},
+    };
+    expect_places(*state, cases, sizeof cases / sizeof cases[0]);
+}
+
+static void errors_of_folders_name_the_place(void **state)
+{
+    static const struct wrong cases[] = {
+        {"class: scanner, transport: serial", "class: poslog, transport: serial",
+         "tillwire.yaml:11:", "'transport'"},
+        {"class: scanner, transport: serial", "class: poslog, transport: directory",
+         "tillwire.yaml:11:", "'path'"},
+        {"class: scanner, transport: serial", "class: poslog, path: pos, transport: directory",
+         "tillwire.yaml:11:", "'path'"},
+        {"class: scanner, transport: serial",
+         "class: poslog, path: /pos, rescan_s: 3601, transport: directory",
+         "tillwire.yaml:11:", "'rescan_s'"},
+    };
+    expect_places(*state, cases, sizeof cases / sizeof cases[0]);
+}
+
+static void a_folder_is_configured(void **state)
 {
     const struct folder *folder = *state;
-    static const struct {
-        const char *from, *to, *place, *key;
-    } cases[] = {
+    put_changed(folder, "class: scanner, transport: serial",
+                "class: poslog, transport: directory, path: /var/spool/pos/poslog, rescan_s: 30");
+    struct tw_config *config = load_good(folder);
+    const struct tw_device_config *device = tw_config_device(config, "scanner");
+    assert_string_equal(device->path, "/var/spool/pos/poslog");
+    assert_int_equal(device->rescan_s, 30);
+    tw_config_free(config);
+}
+
+static void errors_name_the_place(void **state)
+{
+    static const struct wrong cases[] = {
         {"currency: EUR\n", "curency: EUR\n", "tillwire.yaml:4:", "'curency'"},
         {"currency: EUR\n", "", "tillwire.yaml:", "'currency'"},
         {"currency: EUR\n", "currency: euro\n", "tillwire.yaml:4:", "'currency'"},
@@ -226,6 +296,13 @@ static void errors_name_the_place(void **state)
         {"transport: serial", "transport: evdev, usb: \"0c2e:0b61\", suffix: x",
          "tillwire.yaml:11:", "'suffix'"},
         {"transport: serial", "transport: smoke", "tillwire.yaml:11:", "'transport'"},
+        {"baud: 9600", "baud: 9600, silence_s: 4", "tillwire.yaml:11:", "'silence_s'"},
+        {"baud: 9600", "baud: 9600, silence_s: 86401", "tillwire.yaml:11:", "'silence_s'"},
+        {"port: /dev/ttyS0", "usb_serial: S1", "tillwire.yaml:11:", "'port'"},
+        {"port: /dev/ttyS0", "usb: \"0c2e\"", "tillwire.yaml:11:", "'usb'"},
+        {"class: scanner, transport: serial, port: /dev/ttyS0",
+         "class: tap, transport: serial, usb: \"0c2e:0b61\", forward: /dev/ttyS0",
+         "tillwire.yaml:11:", "'port'"},
         {"baud: 9600", "baud: 9600, flow: dtrdsr", "tillwire.yaml:11:", "'flow'"},
         {"class: scanner, transport: serial, port: /dev/ttyS0",
          "class: tap, transport: serial, port: /dev/ttyS0, forward: /dev/ttyS0",
@@ -245,16 +322,26 @@ static void errors_name_the_place(void **state)
          "tillwire.yaml:18:", "'listen'"},
         {"{name: scanner,", "{", "tillwire.yaml:8:", "'name'"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct tw_config *config = NULL;
-        struct tw_error_text err = {0};
-        put_changed(folder, cases[i].from, cases[i].to);
-        assert_true(tw_config_load(folder->main, &config, &err) < 0);
-        assert_null(config);
-        if (strstr(err.text, cases[i].place) == NULL || strstr(err.text, cases[i].key) == NULL) {
-            fail_msg("case %zu: '%s' lacks '%s' or '%s'", i, err.text, cases[i].place, cases[i].key);
-        }
-    }
+    expect_places(*state, cases, sizeof cases / sizeof cases[0]);
+}
+
+static void a_display_may_greet(void **state)
+{
+    const struct folder *folder = *state;
+    put_changed(folder, "class: scanner,",
+                "class: display, greeting: true, text: \"Schön, Sie zu sehen!\", points: Pünktchen!, "
+                "protocol: cd5220,");
+    struct tw_config *config = load_good(folder);
+    const struct tw_device_config *display = tw_config_device(config, "scanner");
+    assert_true(display->greeting);
+    assert_string_equal(display->text, "Schön, Sie zu sehen!");
+    assert_string_equal(display->points, "Pünktchen!");
+    assert_string_equal(display->protocol, "cd5220");
+    tw_config_free(config);
+    put_changed(folder, "class: scanner,", "class: display,");
+    config = load_good(folder);
+    assert_false(tw_config_device(config, "scanner")->greeting);
+    tw_config_free(config);
 }
 
 // A serial tap with `forward` is the relay's, one without is a board that speaks the tap link.
@@ -337,6 +424,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(conf_d_merges, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(scanners_of_every_kind_are_read, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(errors_name_the_place, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(errors_of_displays_and_stripes_name_the_place, make_folder,
+                                        drop_folder),
+        cmocka_unit_test_setup_teardown(errors_of_folders_name_the_place, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(a_folder_is_configured, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(a_display_may_greet, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(a_serial_tap_may_stand_between_two_ports, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(the_journal_key_may_be_a_credential_or_none, make_folder,
                                         drop_folder),

@@ -254,7 +254,8 @@ static void looks_up(void **state)
 static void tells_status(void **state)
 {
     struct fixture *f = *state;
-    f->lane.devices = "[{\"name\":\"printer\",\"class\":\"tap\",\"up\":true,\"why\":null}]";
+    f->lane.devices =
+        "[{\"name\":\"printer\",\"class\":\"tap\",\"state\":\"ready\",\"up\":true,\"why\":null}]";
     desk_sync_world(f);
     struct reply reply = desk_ask(f, true, "GET /v1/status HTTP/1.1\r\n" HOST "\r\n");
     assert_int_equal(reply.status, 200);
@@ -267,8 +268,8 @@ static void tells_status(void **state)
     tw_json_free(json);
     tw_buf_free(&reply.all);
 
-    f->lane.devices =
-        "[{\"name\":\"printer\",\"class\":\"tap\",\"up\":false,\"why\":\"connection refused\"}]";
+    f->lane.devices = "[{\"name\":\"printer\",\"class\":\"tap\",\"state\":\"lost\",\"up\":false,\"why\":"
+                      "\"connection refused\"}]";
     f->uplink.status.connected = false;
     (void)strcpy(f->uplink.status.why, "the broker's certificate has expired");
     f->journal.stats.last_error = TW_ERR_FULL;

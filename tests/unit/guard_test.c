@@ -24,6 +24,9 @@ static uint32_t next_random(uint32_t *state)
 
 static const struct tw_guard plain = {0};
 
+// Data of AI 8110: company 0614141, offer 400005, 2.50 off, until 31 December 2028.
+#define NORTH_AMERICAN "1061414140000532501101203281231"
+
 // Numbers that payment libraries publish for tests; the shared data has more.
 static const char *const test_numbers[] = {
     "4111111111111111", "5105105105105100",    "2223000048400011", "378282246310005",
@@ -145,12 +148,14 @@ static const struct issuer {
     const char *prefix;
     size_t len;
 } issuers[] = {
-    {"4", 16},    {"4", 13},    {"4", 19},    {"51", 16},   {"55", 16},   {"2221", 16},   {"2720", 16},
-    {"34", 15},   {"37", 15},   {"6011", 16}, {"644", 16},  {"65", 16},   {"622126", 16}, {"300", 14},
-    {"305", 14},  {"3095", 14}, {"36", 14},   {"38", 14},   {"39", 14},   {"3528", 16},   {"3589", 16},
-    {"62", 16},   {"62", 19},   {"81", 16},   {"50", 13},   {"56", 14},   {"58", 17},     {"67", 18},
-    {"69", 19},   {"2200", 16}, {"2204", 19}, {"9792", 16}, {"1", 15},    {"508", 16},    {"6062", 16},
-    {"5061", 16}, {"6500", 16}, {"5019", 16}, {"637", 16},  {"8600", 16}, {"9860", 16},
+    {"4", 16},    {"4", 13},      {"4", 19},      {"51", 16},   {"55", 16},   {"2221", 16},   {"2720", 16},
+    {"34", 15},   {"37", 15},     {"6011", 16},   {"644", 16},  {"65", 16},   {"622126", 16}, {"300", 14},
+    {"305", 14},  {"3095", 14},   {"36", 14},     {"38", 14},   {"39", 14},   {"3528", 16},   {"3589", 16},
+    {"62", 16},   {"62", 19},     {"81", 16},     {"50", 13},   {"56", 14},   {"58", 17},     {"67", 18},
+    {"69", 19},   {"2200", 16},   {"2204", 19},   {"9792", 16}, {"1", 15},    {"508", 16},    {"6062", 16},
+    {"5061", 16}, {"6500", 16},   {"5019", 16},   {"637", 16},  {"8600", 16}, {"9860", 16},   {"968201", 16},
+    {"2131", 15}, {"310000", 19}, {"319999", 19}, {"300", 19},  {"38", 15},   {"9704", 19},   {"1946", 16},
+    {"3158", 16},
 };
 
 static void random_number(const struct issuer *issuer, uint32_t *seed, char *out)
@@ -224,6 +229,32 @@ static void test_what_receipts_are_made_of_stays(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         assert_untouched(&plain, texts[i]);
     }
+}
+
+// Coupons whose digits hold a card number by every other rule. Where nothing says that they are an element
+// string, or the structure is not a coupon's, they are masked.
+static void test_coupons_in_element_strings_stay(void **state)
+{
+    (void)state;
+    static const char *const coupons[] = {
+        "]e02554006381333931004", // a GCN with serial number 004; its digits are a Visa number
+        "]C12554006381333931004\r\n", "(255)4006381333931004",  "(255)4006381333931 004",
+        "8110" NORTH_AMERICAN,        "]e08110" NORTH_AMERICAN, "Coupon (8110)" NORTH_AMERICAN " 2,50",
+    };
+    for (size_t i = 0; i < sizeof coupons / sizeof coupons[0]; i++) {
+        assert_untouched(&plain, coupons[i]);
+    }
+    assert_masked("4006381333931004", "4006381333931004");
+    assert_masked("4006381333931004", "2554006381333931004");
+    assert_masked("4006381333931004", "]E02554006381333931004");
+    assert_masked("4006381333931004", "255)4006381333931004");
+    assert_masked("4000053250110120", "8111" NORTH_AMERICAN);
+    assert_masked("4000053250110120", "8110" NORTH_AMERICAN "1");
+    assert_masked("4111111111111111", "]e02554111111111111111");
+    assert_masked("4111111111111111", "81104111111111111111");
+    assert_masked("4111111111111111", "(8110)4111111111111111");
+    assert_masked("4111111111111111", "(255)4111111111111111");
+    assert_masked("4111111111111111", "]e0255400638133393100404111111111111111");
 }
 
 static void test_gtin_13_that_passes_luhn_stays(void **state)
@@ -369,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_p6_published_numbers),
         cmocka_unit_test(test_p6_random_numbers_of_every_issuer),
         cmocka_unit_test(test_what_receipts_are_made_of_stays),
+        cmocka_unit_test(test_coupons_in_element_strings_stay),
         cmocka_unit_test(test_gtin_13_that_passes_luhn_stays),
         cmocka_unit_test(test_loyalty_numbers_that_pass_luhn_stay),
         cmocka_unit_test(test_what_is_left_of_a_number),

@@ -245,7 +245,7 @@ static void papers_that_wait_go_together(void **state)
     struct tw_journal_stats stats;
     world_hello(world, BOOT, 0);
     for (int i = 0; i < 40; i++) {
-        char number[8];
+        char number[12];
         (void)snprintf(number, sizeof number, "%d", 1001 + i);
         if (i % 10 == 5) {
             tw_lane_scan(world->lane, "scanner", NULL, tw_slice_of(i % 20 == 5 ? CARD : OTHER_CARD), NULL,

@@ -134,8 +134,12 @@ static const struct sample samples[] = {
            "c\x10\x05\x02"
            "d\x1bp\x00\x32\x32"
            "e\x10"
-           "f\n",
-           "abcdef\n"),
+           "f\x10\x14\x03\x00\x00\x00\x01\x00"
+           "g\x10\x14\x08\x01\x03\x14\x01\x06\x02\x08"
+           "h\x10\x14\x02\x01\x08"
+           "i\x10\x14\x07\x01"
+           "j\n",
+           "abcdefghij\n"),
     SAMPLE("a payload beyond belief is none",
            "\x1d"
            "8L\xff\xff\xff\x7f"

@@ -61,6 +61,43 @@ static void test_kinds(void **state)
     tw_scan_rules_free(rules);
 }
 
+// What the first two digits rule out is known beforehand: it must not rule out more than the pattern does.
+static void test_patterns_of_any_form_are_tried(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern;
+        const char *heads; // with which two digits a number of twelve matches
+    } table[] = {
+        {"^97\\d{10}$", "97"},
+        {"(12|3[45]|0)\\d+", "00010203040506070809123435"},
+        {"(?=50)\\d{12}", "50"},
+        {"(?!0)[01]\\d{11}|77\\d+", "1011121314151617181977"},
+        {"\\d*?64\\d{10}", "64"},
+        {"(\\d)\\1\\d{10}", "00112233445566778899"},
+        {"8(?:8|\\d{0}9)0{10}\\b", "8889"},
+        {"(?<!5)6[01]0+$", "6061"},
+        {"x\\d+", ""},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const struct tw_card_rule rule = {.scheme = "s", .pattern = table[i].pattern};
+        struct tw_scan_rules *rules = NULL;
+        assert_int_equal(tw_scan_rules_new(&rule, 1, &rules, NULL), TW_OK);
+        char matched[201] = "";
+        for (unsigned head = 0; head < 100; head++) {
+            char number[13];
+            struct tw_scan scan;
+            (void)snprintf(number, sizeof number, "%02u0000000000", head);
+            tw_scan_read(rules, tw_slice_of(number), &scan);
+            if (scan.kind == TW_SCAN_LOYALTY) {
+                (void)strncat(matched, number, 2);
+            }
+        }
+        assert_string_equal(matched, table[i].heads);
+        tw_scan_rules_free(rules);
+    }
+}
+
 static void test_a_code_that_is_too_long_is_other(void **state)
 {
     (void)state;
@@ -118,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_patterns_of_any_form_are_tried),
         cmocka_unit_test(test_a_code_that_is_too_long_is_other),
         cmocka_unit_test(test_without_rules),
         cmocka_unit_test(test_p8_bad_rules_say_what_is_wrong),

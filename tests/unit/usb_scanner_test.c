@@ -244,7 +244,7 @@ static void what_is_plugged_in_is_opened_at_once(void **state)
         now_ms = tw_device_deadline(device);
     }
     tw_device_tick(device, now_ms);
-    assert_true(tw_device_deadline(device) >= now_ms + 2500);
+    assert_true(tw_device_deadline(device) >= now_ms + 800);
     assert_false(tw_hotplug_take(hotplug));
     usb_world_plug(world, &persons); // something else: tried, and not found
     assert_true(wait_for_news(hotplug));

@@ -13,7 +13,9 @@
 #define MAX_ANSWER      (4 * 1024 * 1024)
 
 struct stream {
+    CURL *curl;
     tw_client_line_fn *line;
+    tw_client_stop_fn *stop;
     void *ctx;
     struct tw_buf rest; // of a line that is not complete
     bool stopped;
@@ -160,6 +162,13 @@ int tw_client_ask(const struct tw_cli *cli, const char *path, const struct tw_bu
 
 // ---- streams ----
 
+static bool is_refused(CURL *curl)
+{
+    long status = 0;
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    return status < 200 || status > 299;
+}
+
 static size_t take_lines(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct stream *stream = ctx;
@@ -168,6 +177,9 @@ static size_t take_lines(char *bytes, size_t size, size_t count, void *ctx)
         return 0;
     }
     tw_buf_add(&stream->rest, bytes, len);
+    if (is_refused(stream->curl)) { // a problem, whole at the end
+        return len;
+    }
     size_t begin = 0;
     for (size_t i = 0; i < stream->rest.len && !stream->stopped; i++) {
         if (stream->rest.ptr[i] == '\n') {
@@ -180,10 +192,41 @@ static size_t take_lines(char *bytes, size_t size, size_t count, void *ctx)
     return stream->stopped ? 0 : len;
 }
 
-int tw_client_stream(const struct tw_cli *cli, const char *path, tw_client_line_fn *line, void *ctx)
+static int on_progress(void *ctx, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
+{
+    struct stream *stream = ctx;
+    (void)total;
+    (void)now;
+    (void)up_total;
+    (void)up_now;
+    stream->stopped = stream->stopped || stream->stop(stream->ctx);
+    return stream->stopped ? 1 : 0;
+}
+
+static int end_stream(const struct stream *stream, CURLcode code, const char *socket)
+{
+    long status = 0;
+    long os_error = 0;
+    (void)curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(stream->curl, CURLINFO_OS_ERRNO, &os_error);
+    if (stream->stopped) {
+        return TW_EXIT_FINE;
+    }
+    if (code != CURLE_OK && status == 200) {
+        (void)fprintf(stderr, "tillwire: the agent on %s went away: %s\n", socket, curl_easy_strerror(code));
+        return TW_EXIT_NO_DAEMON;
+    }
+    if (code != CURLE_OK) {
+        return not_reachable(socket, code, os_error);
+    }
+    return is_refused(stream->curl) ? refused(status, &stream->rest) : TW_EXIT_FINE;
+}
+
+int tw_client_stream(const struct tw_cli *cli, const char *path, tw_client_line_fn *line,
+                     tw_client_stop_fn *stop, void *ctx)
 {
     char socket[PATH_MAX];
-    struct stream stream = {.line = line, .ctx = ctx};
+    struct stream stream = {.line = line, .stop = stop, .ctx = ctx};
     if (!find_socket(cli, socket)) {
         return TW_EXIT_USAGE;
     }
@@ -192,13 +235,14 @@ int tw_client_stream(const struct tw_cli *cli, const char *path, tw_client_line_
         (void)fprintf(stderr, "tillwire: out of memory\n");
         return TW_EXIT_NOT_WELL;
     }
-    (void)curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+    stream.curl = curl;
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_lines);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &stream);
-    CURLcode code = curl_easy_perform(curl);
-    long os_error = 0;
-    (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
+    (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &stream);
+    (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, stop == NULL ? 1L : 0L);
+    int result = end_stream(&stream, curl_easy_perform(curl), socket);
     curl_easy_cleanup(curl);
     tw_buf_free(&stream.rest);
-    return code == CURLE_OK || stream.stopped ? TW_EXIT_FINE : not_reachable(socket, code, os_error);
+    return result;
 }

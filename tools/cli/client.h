@@ -17,8 +17,11 @@
 int tw_client_ask(const struct tw_cli *cli, const char *path, const struct tw_buf *body, tw_json **out,
                   struct tw_buf *text);
 
-// GET of a stream of lines; `line` (without its end) returns false to stop. TW_EXIT_FINE when it ended.
+// GET of a stream of lines; `line` (without its end) returns false to stop, and so does `stop`, which is
+// asked about once a second (NULL: never), by returning true. TW_EXIT_FINE when it ended.
 typedef bool tw_client_line_fn(void *ctx, struct tw_slice line);
-int tw_client_stream(const struct tw_cli *cli, const char *path, tw_client_line_fn *line, void *ctx);
+typedef bool tw_client_stop_fn(void *ctx);
+int tw_client_stream(const struct tw_cli *cli, const char *path, tw_client_line_fn *line,
+                     tw_client_stop_fn *stop, void *ctx);
 
 #endif

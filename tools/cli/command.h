@@ -26,12 +26,15 @@ struct tw_cli { // what every command is given
     const char *config;      // NULL: TW_CONFIG_DEFAULT_PATH
     const char *socket;      // NULL: run_dir/control.sock of the configuration
     const char *operand;     // the only one, NULL: none
-    const char *verb;        // queue: NULL, "show", "retry" or "resync"
+    const char *verb;        // queue, devices: what to do; NULL: show it
     bool data, all;          // queue
     const char *profile;     // receipt
     const char *operator_id; // lookup
     bool follow;             // events
     unsigned recent;         // events
+    const char *file;        // devices record: NULL: standard output
+    unsigned seconds;        // devices record, test; 0: not said
+    double speed;            // devices replay; 0: at once
 };
 
 struct tw_command {
@@ -41,8 +44,8 @@ struct tw_command {
     int (*run)(const struct tw_cli *cli);
 };
 
-extern const struct tw_command tw_command_status, tw_command_queue, tw_command_events, tw_command_lookup,
-    tw_command_receipt;
+extern const struct tw_command tw_command_status, tw_command_devices, tw_command_queue, tw_command_events,
+    tw_command_lookup, tw_command_receipt;
 
 // Options all commands have: --json; and those that speak to the daemon: --config, --socket.
 extern const struct argp tw_cli_output_argp, tw_cli_daemon_argp;

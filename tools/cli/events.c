@@ -2,6 +2,8 @@
 //
 // tillwire events: the newest events, and with --follow each one as it is made durable.
 #include <inttypes.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include "tools/cli/client.h"
 #include "tools/cli/show.h"
@@ -43,7 +45,15 @@ static bool on_line(void *ctx, struct tw_slice line)
         print_event(event);
         tw_json_free(event);
     }
-    return fflush(stdout) == 0; // the reader of a pipe may have gone
+    return fflush(stdout) == 0;
+}
+
+// A pipe that nobody reads any more (poll(2), POLLERR): also while no event comes.
+static bool reader_is_gone(void *ctx)
+{
+    (void)ctx;
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
 }
 
 static int run_events(const struct tw_cli *cli)
@@ -51,7 +61,7 @@ static int run_events(const struct tw_cli *cli)
     char path[64];
     struct tw_cli copy = *cli;
     (void)snprintf(path, sizeof path, "/v1/events?recent=%u&follow=%d", cli->recent, cli->follow ? 1 : 0);
-    return tw_client_stream(cli, path, on_line, &copy);
+    return tw_client_stream(cli, path, on_line, reader_is_gone, &copy);
 }
 
 enum { KEY_FOLLOW = 'f', KEY_RECENT = 'n' };

@@ -11,7 +11,8 @@
 #include "tools/cli/command.h"
 
 static const struct tw_command *const commands[] = {
-    &tw_command_status, &tw_command_queue, &tw_command_events, &tw_command_lookup, &tw_command_receipt,
+    &tw_command_status, &tw_command_devices, &tw_command_queue,
+    &tw_command_events, &tw_command_lookup,  &tw_command_receipt,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -174,7 +175,7 @@ static const struct argp top_argp = {
 
 static int run_command(const struct tw_command *command, int argc, char **argv)
 {
-    struct tw_cli cli = {.recent = 20};
+    struct tw_cli cli = {.recent = 20, .speed = 1};
     char name[64];
     (void)snprintf(name, sizeof name, "tillwire %s", command->name);
     argv[0] = name;

@@ -2,6 +2,7 @@
 //
 // tillwire status: is all well, and if not, what to do.
 #include <inttypes.h>
+#include <string.h>
 
 #include "tools/cli/client.h"
 #include "tools/cli/show.h"
@@ -65,9 +66,16 @@ static void print_devices(const tw_json *devices)
 {
     for (size_t i = 0; i < tw_json_size(devices); i++) {
         const tw_json *device = tw_json_at(devices, i);
-        bool up = tw_json_is_true(tw_json_get(device, "up"));
-        (void)printf("%-9s %-16s %s\n", i == 0 ? "devices" : "", tw_show_text(device, "name"),
-                     up ? "up" : "DOWN");
+        const char *state = tw_show_text(device, "state");
+        const tw_json *files = tw_json_get(device, "files");
+        (void)printf("%-9s %-16s %s%s", i == 0 ? "devices" : "", tw_show_text(device, "name"), state,
+                     strcmp(state, "ready") == 0 ? "" : " !");
+        if (tw_json_get(files, "done") != NULL) {
+            (void)printf(", files: %" PRId64 " done, %" PRId64 " failed, %" PRId64 " waiting",
+                         tw_show_number(files, "done", 0), tw_show_number(files, "failed", 0),
+                         tw_show_number(files, "waiting", 0));
+        }
+        (void)printf("\n");
     }
 }
 

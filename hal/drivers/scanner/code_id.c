@@ -12,7 +12,9 @@ struct id {
     const char *aim; // ISO/IEC 15424
 };
 
-// Honeywell, Xenon 1900/1902 User's Guide, appendix "Reference Chart", symbology charts: Honeywell ID.
+// Honeywell, "Xenon 1900/1902 User's Guide", appendix A, symbology charts, column Honeywell ID: the letters
+// of Hand Held Products, the same in all its guides (so in "3820 User's Guide", appendix A). UPC-E is E
+// there, as D is EAN-8.
 static const struct id honeywell[] = {
     {"a", "]F0"}, // Codabar
     {"b", "]A0"}, // Code 39
@@ -32,7 +34,9 @@ static const struct id honeywell[] = {
     {NULL, NULL},
 };
 
-// Zebra, Product Reference Guides (SP72 and others), Programming Reference: Symbol Code Identifiers.
+// Zebra, "SP72 Series Scanner Product Reference Guide", Programming Reference, table "Symbol Code
+// Characters"; the same in Symbol's and Motorola's guides. Left out where one character stands for codes that
+// AIM tells apart: G, T, X.
 static const struct id zebra[] = {
     {"P00", "]d1"}, // Data Matrix
     {"P01", "]Q1"}, // QR code
@@ -52,7 +56,9 @@ static const struct id zebra[] = {
     {NULL, NULL},
 };
 
-// Datalogic, PowerScan D8330 Reference Manual, Data Format: Code Identifier Table.
+// Datalogic, "PowerScan D8330 Reference Manual", Data Format, Code Identifier Table (page 70), column
+// Datalogic Standard; "PowerScan PD9130 Product Reference Guide", Label ID, table 41, calls the same letters
+// the EU set. Newer scanners come with the USA set, other characters, and must be set to that one.
 static const struct id datalogic[] = {
     {"A", "]E4"}, // EAN-8
     {"B", "]E0"}, // EAN-13

@@ -7,20 +7,17 @@
 #include <string.h>
 
 #include "hal/drivers/drivers.h"
+#include "hal/drivers/hid_stream.h"
 #include "hal/drivers/scanner/code.h"
-#include "hal/drivers/scanner/hid_report.h"
 
 enum {
-    LENGTH_BYTES = 2, // in front of each report (tw_io_hidraw_open)
-    REPORT_BYTES = TW_HID_REPORT_BITS / 8,
     CONTINUE_MS = 500, // for the next report of a code; USB interrupt intervals end at 255 ms
 };
 
 struct hidpos {
     struct tw_driver driver;
     struct tw_hid_layout layout;
-    uint8_t record[LENGTH_BYTES + REPORT_BYTES];
-    size_t have, skip;
+    struct tw_hid_stream stream;
     struct tw_code code;
     char aim[4]; // of the code that is continued
     int64_t last_ms;
@@ -45,24 +42,6 @@ static void read_symbology(const struct tw_hid_report *layout, struct tw_slice r
     }
 }
 
-// What of the data field is meant: as much as Byte Count says, else all but the padding. False when
-// the report does not have that much.
-static bool read_data(const struct tw_hid_report *layout, struct tw_slice report, struct tw_slice *out)
-{
-    size_t at = layout->data.at_bits / 8;
-    size_t there = report.len > at ? report.len - at : 0;
-    there = there < layout->data.count ? there : layout->data.count;
-    size_t len = tw_hid_value(&layout->byte_count, report, UINT32_MAX);
-    if (len == UINT32_MAX) {
-        len = there;
-        while (len > 0 && report.ptr[at + len - 1] == 0) {
-            len--;
-        }
-    }
-    *out = tw_slice_make(report.ptr + at, len);
-    return len <= there;
-}
-
 // The first report of a code brings its identifier, the others may repeat it. A code that goes on
 // under another one has lost its end.
 static void begin(struct hidpos *hidpos, const char aim[4])
@@ -77,15 +56,16 @@ static void begin(struct hidpos *hidpos, const char aim[4])
     tw_code_add(&hidpos->code, aim, strlen(aim));
 }
 
-static void take_report(struct hidpos *hidpos, struct tw_slice report)
+static void take_report(void *ctx, struct tw_slice report)
 {
+    struct hidpos *hidpos = ctx;
     const struct tw_hid_report *layout = tw_hid_layout_of(&hidpos->layout, report);
     struct tw_slice data;
     char aim[4];
     if (layout == NULL) {
         return; // of its settings, of its trigger
     }
-    if (!read_data(layout, report, &data)) {
+    if (!tw_hid_bytes(&layout->data, &layout->byte_count, report, &data)) {
         tw_code_drop(&hidpos->code, &hidpos->driver);
         hidpos->driver.errors++;
         return;
@@ -102,38 +82,12 @@ static void take_report(struct hidpos *hidpos, struct tw_slice report)
     }
 }
 
-// ---- the stream
-
-static void take(struct hidpos *hidpos, uint8_t byte)
-{
-    if (hidpos->skip > 0) {
-        hidpos->skip--;
-        return;
-    }
-    hidpos->record[hidpos->have++] = byte;
-    if (hidpos->have < LENGTH_BYTES) {
-        return;
-    }
-    size_t len = hidpos->record[0] | (size_t)hidpos->record[1] << 8;
-    if (len > REPORT_BYTES) {
-        hidpos->driver.errors++;
-        hidpos->skip = len;
-        hidpos->have = 0;
-    } else if (hidpos->have == LENGTH_BYTES + len) {
-        take_report(hidpos, tw_slice_make(hidpos->record + LENGTH_BYTES, len));
-        explicit_bzero(hidpos->record, hidpos->have);
-        hidpos->have = 0;
-    }
-}
-
 static int hidpos_feed(struct tw_driver *driver, struct tw_slice bytes, int64_t now_ms,
                        struct tw_error_text *err)
 {
     struct hidpos *hidpos = (struct hidpos *)driver;
     (void)err;
-    for (size_t i = 0; i < bytes.len; i++) {
-        take(hidpos, bytes.ptr[i]);
-    }
+    driver->errors += tw_hid_stream_feed(&hidpos->stream, bytes, take_report, hidpos);
     hidpos->last_ms = now_ms;
     return 0;
 }
@@ -158,12 +112,9 @@ static int hidpos_tick(struct tw_driver *driver, int64_t now_ms, struct tw_error
 static void hidpos_lost(struct tw_driver *driver)
 {
     struct hidpos *hidpos = (struct hidpos *)driver;
-    bool half = hidpos->have > 0 && !tw_code_begun(&hidpos->code);
+    bool half = tw_hid_stream_forget(&hidpos->stream) && !tw_code_begun(&hidpos->code);
     driver->errors += half;
     tw_code_drop(&hidpos->code, driver);
-    explicit_bzero(hidpos->record, sizeof hidpos->record);
-    hidpos->have = 0;
-    hidpos->skip = 0;
 }
 
 static int hidpos_opened(struct tw_driver *driver, const struct tw_io_facts *facts, int64_t now_ms,
@@ -172,7 +123,7 @@ static int hidpos_opened(struct tw_driver *driver, const struct tw_io_facts *fac
     struct hidpos *hidpos = (struct hidpos *)driver;
     struct tw_error_text why = {0};
     (void)now_ms;
-    int outcome = tw_hid_layout_read(facts->descriptor, &hidpos->layout, &why);
+    int outcome = tw_hid_layout_read(facts->descriptor, TW_HID_SCANS, &hidpos->layout, &why);
     return outcome == 0 ? 0
                         : tw_fail(err, outcome, "device %s: %s; switch the scanner to HID POS mode",
                                   driver->host->config->name, why.text);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The layouts are those of Windows, which scanners imitate: "United States", "United Kingdom",
-// "German" (DIN 2137 T1) and "French" (AZERTY).
+// The layouts are those of Windows, which scanners imitate: "United States" (KBDUS), "United Kingdom"
+// (KBDUK), "German" (KBDGR; DIN 2137 T1) and "French (Legacy, AZERTY)" (KBDFR).
 #include "hal/drivers/scanner/keys.h"
 
 #include <assert.h>

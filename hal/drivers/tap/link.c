@@ -13,6 +13,7 @@
 enum {
     WINDOW_BYTES = 256 * 1024, // what a tap may have on its way to us
     ANSWER_MS = 1000,          // START is repeated when STARTED does not come
+    PATIENCE_MS = 10000,       // HELLO comes once a second until then
     HELLO_BYTES = 38,
     STARTED_BYTES = 9,
     DATA_HEAD_BYTES = 16,
@@ -323,6 +324,12 @@ static int64_t tap_deadline(const struct tw_driver *driver)
     return tap->state == ASKING ? tap->answer_due_ms : INT64_MAX;
 }
 
+// A tap that streams has nothing to say while nothing is printed.
+static int64_t tap_patience(const struct tw_driver *driver)
+{
+    return ((const struct tap *)driver)->state == STREAMING ? INT64_MAX : PATIENCE_MS;
+}
+
 static int tap_tick(struct tw_driver *driver, int64_t now_ms, struct tw_error_text *err)
 {
     struct tap *tap = (struct tap *)driver;
@@ -360,6 +367,7 @@ static const struct tw_driver_ops tap_ops = {
     .feed = tap_feed,
     .tick = tap_tick,
     .deadline = tap_deadline,
+    .patience_ms = tap_patience,
     .acknowledge = tap_acknowledge,
     .free = tap_free,
 };
