@@ -97,7 +97,7 @@ class PoslogTest(support.StageTest):
             self.assertEqual(stage.metric("poslog_transactions_total", result="other"), 1)
             self.assertIn("files: 3 done, 1 failed, 0 waiting", stage.tillwire("status").stdout)
             before = len(stage.centre.events())
-            shutil.copy(folder.path / "done/a.xml", folder.path / "again.xml")  # exported again under another name
+            shutil.copyfile(folder.path / "done/a.xml", folder.path / "again.xml")  # exported again under another name
             self.wait_for_files(stage, folder)
             self.assertEqual(len(stage.centre.events()), before)
             self.assert_in_order(stage)

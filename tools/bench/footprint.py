@@ -105,7 +105,7 @@ def backlogs(given):
                 ring.fill(size)
                 state = pathlib.Path(shutil.move(ring.state, folder))
             figures[f"{size} queued"] = with_backlog(given, state)
-        if figures[f"{size} queued"]["queued"] != size:
+        if figures[f"{size} queued"]["queued"] < size:  # the agent's own devices come on top
             raise StageError(f"the agent does not say that {size} events are queued")
     return figures
 
