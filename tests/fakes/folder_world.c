@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -111,6 +112,18 @@ bool folder_has(const struct folder_world *world, const char *name)
     char path[256];
     struct stat stat;
     return lstat(folder_path(world, name, path), &stat) == 0;
+}
+
+size_t folder_count_like(const struct folder_world *world, const char *pattern)
+{
+    char path[256];
+    glob_t found;
+    int rc = glob(folder_path(world, pattern, path), GLOB_NOSORT, NULL, &found);
+    size_t count = rc == 0 ? found.gl_pathc : 0;
+    if (rc == 0) {
+        globfree(&found);
+    }
+    return count;
 }
 
 unsigned folder_count(const struct folder_world *world, const char *name)

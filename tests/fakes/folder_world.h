@@ -46,6 +46,8 @@ bool folder_has(const struct folder_world *world, const char *name);
 const char *folder_path(const struct folder_world *world, const char *name, char out[256]);
 // Files in a subfolder ("."), without folders.
 unsigned folder_count(const struct folder_world *world, const char *name);
+// How many are named as the pattern says (glob(7)).
+size_t folder_count_like(const struct folder_world *world, const char *pattern);
 // One turn of the loop; false: nothing was to be done.
 bool folder_turn(struct folder_world *world);
 // Turns until nothing is to be done.

@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
-#include <glob.h>
 
 #include "tests/fakes/folder_world.h"
 
@@ -93,18 +92,6 @@ static void a_file_that_was_closed_is_taken_at_once(void **state)
 
 // ---- answers
 
-static size_t count_like(const struct folder_world *world, const char *pattern)
-{
-    char path[256];
-    glob_t found;
-    int rc = glob(folder_path(world, pattern, path), GLOB_NOSORT, NULL, &found);
-    size_t count = rc == 0 ? found.gl_pathc : 0;
-    if (rc == 0) {
-        globfree(&found);
-    }
-    return count;
-}
-
 static void what_is_refused_lies_apart_with_the_reason(void **state)
 {
     struct folder_world *world = *state;
@@ -117,8 +104,9 @@ static void what_is_refused_lies_apart_with_the_reason(void **state)
     assert_int_equal(folder_count(world, "failed"), 6);
     folder_get(world, "failed/a.xml.txt", why, sizeof why);
     assert_string_equal(why, "line 1, column 2: because.\n");
-    assert_int_equal(count_like(world, "failed/a.xml.*-*[0-9]"), 2); // what they were changed at, and inode
-    assert_int_equal(count_like(world, "failed/a.xml.*-*[0-9].txt"), 2);
+    assert_int_equal(folder_count_like(world, "failed/a.xml.*-*[0-9]"),
+                     2); // what they were changed at, and inode
+    assert_int_equal(folder_count_like(world, "failed/a.xml.*-*[0-9].txt"), 2);
     world->answer = TW_FILE_ACCEPTED; // nothing in done is replaced either
     for (int i = 0; i < 2; i++) {
         folder_put(world, "a.xml", "y", 200 + i);

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
-#include <glob.h>
 
 #include "tests/fakes/folder_world.h"
 
@@ -89,18 +88,6 @@ static void lost_events_settle_nothing(void **state)
 
 // ---- names
 
-static size_t count_like(const struct folder_world *world, const char *pattern)
-{
-    char path[256];
-    glob_t found;
-    int rc = glob(folder_path(world, pattern, path), GLOB_NOSORT, NULL, &found);
-    size_t count = rc == 0 ? found.gl_pathc : 0;
-    if (rc == 0) {
-        globfree(&found);
-    }
-    return count;
-}
-
 static void put_longest(const struct folder_world *world, const char *text)
 {
     char path[400];
@@ -127,7 +114,7 @@ static void the_longest_name_can_come_again(void **state)
         put_longest(world, "y");
         folder_run(world);
     }
-    assert_int_equal(count_like(world, "failed/*.txt"), 2);
+    assert_int_equal(folder_count_like(world, "failed/*.txt"), 2);
     assert_int_equal(folder_count(world, "failed"), 4);
     assert_int_equal(world->ended, 5);
 }
