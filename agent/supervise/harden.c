@@ -2,9 +2,11 @@
 //
 // P6: what passes through this process' memory stays out of core files and swap.
 #include <errno.h>
+#include <link.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -30,18 +32,51 @@ static bool lock_all(void)
     return may_lock_all() && mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
 }
 
-// Free bytes in the heap that are worth the calls.
-#define TRIM_BYTES ((size_t)128 * 1024)
+// Whether the loader wrote into the code (DT_TEXTREL; ELF gABI, "Dynamic Section"): 32-bit objects may want
+// it.
+static bool is_code_relocated(const struct dl_phdr_info *object)
+{
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        if (object->dlpi_phdr[i].p_type != PT_DYNAMIC) {
+            continue;
+        }
+        uintptr_t at = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr;
+        const ElfW(Dyn) *entry = (const ElfW(Dyn) *)at; // NOLINT(performance-no-int-to-ptr)
+        for (; entry->d_tag != DT_NULL; entry++) {
+            bool flagged = entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL) != 0;
+            if (flagged || entry->d_tag == DT_TEXTREL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// Code that nobody wrote to comes back from the page cache as it is used, so its pages are dropped:
+// madvise(2), MADV_DONTNEED. What only starting, or a burst of work, has needed is locked no longer.
+static int drop_code(struct dl_phdr_info *object, size_t size, void *page_bytes)
+{
+    const uintptr_t page = *(const uintptr_t *)page_bytes;
+    (void)size;
+    for (size_t i = 0; i < object->dlpi_phnum && !is_code_relocated(object); i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        if (part->p_type == PT_LOAD && (part->p_flags & (PF_X | PF_W)) == PF_X) {
+            uintptr_t from = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
+            uintptr_t to = object->dlpi_addr + part->p_vaddr + part->p_memsz;
+            (void)madvise((void *)from, to - from, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
+        }
+    }
+    return 0;
+}
 
 void tw_supervise_trim(void)
 {
-    if (mallinfo2().fordblks < TRIM_BYTES) {
-        return;
-    }
-    // Locked pages inside the heap cannot be given back (madvise(2)): for the time of one call nothing is
-    // locked. Nothing is swapped out in microseconds but on a machine that is out of memory already.
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    // Locked pages cannot be given back (madvise(2)): for the time of these calls nothing is locked. Nothing
+    // is swapped out in microseconds but on a machine that is out of memory already.
     (void)munlockall();
     (void)malloc_trim(0);
+    (void)dl_iterate_phdr(drop_code, &page);
     (void)lock_all();
 }
 

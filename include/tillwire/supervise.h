@@ -31,7 +31,8 @@ void tw_supervise_alive(void);
 // had: `err` then says what and how to allow it; the process goes on.
 int TW_MUST_CHECK tw_supervise_harden(struct tw_error_text *err);
 
-// Gives free memory back to the system where there is much of it; to be called now and then.
+// Gives back to the system what has come free in the heap, and the program's and its libraries' code, which
+// comes back as it is used; to be called now and then.
 #define TW_SUPERVISE_TRIM_MS 5000
 void tw_supervise_trim(void);
 

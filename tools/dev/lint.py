@@ -43,7 +43,7 @@ HOMES = {
 # What the C library and the kernel bring.
 SYSTEM = re.compile(
     r"(?:sys|linux|net|netinet|arpa|bits)/[\w-]+\.h"
-    r"|(?:assert|ctype|dirent|dlfcn|errno|fcntl|float|fnmatch|getopt|glob|grp|inttypes|langinfo|libgen|limits|locale|math"
+    r"|(?:assert|ctype|dirent|dlfcn|errno|fcntl|float|fnmatch|getopt|glob|grp|inttypes|langinfo|libgen|limits|link|locale|math"
     r"|malloc|netdb|poll|pthread|pty|pwd|regex|sched|semaphore|setjmp|signal|spawn|stdalign|stdarg|stdatomic|stdbool"
     r"|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|syslog|termios|threads|time|ucontext|unistd|utime|wchar"
     r"|wctype|argp|argz|endian|byteswap|execinfo|fts|ftw|paths|search|utmp)\.h")
