@@ -270,6 +270,7 @@ void tw_device_free(struct tw_device *device)
         return;
     }
     tw_io_close(device->io);
+    tw_apart_free(device->apart);
     if (device->driver != NULL) {
         device->driver->ops->free(device->driver);
     }
@@ -294,8 +295,9 @@ int tw_device_new(const struct tw_device_config *config, const struct tw_device_
     tw_life_delay_init(&device->delay, jitter_seed);
     bool copied = tw_settings_copy(&device->config);
     device->host = (struct tw_driver_host){&device->config, &device->sink, device, queue};
-    outcome = copied ? create(&device->host, &device->driver, err)
+    outcome = copied ? tw_registry_set_apart(&device->config, &device->apart, err)
                      : tw_fail(err, TW_ERR_NOMEM, "no memory for device %s", config->name);
+    outcome = outcome == 0 ? create(&device->host, &device->driver, err) : outcome;
     if (outcome != 0) {
         tw_device_free(device);
         return outcome;

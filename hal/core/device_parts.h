@@ -10,6 +10,7 @@
 #include "hal/core/driver.h"
 #include "hal/core/life.h"
 #include "hal/core/nodes.h"
+#include "hal/io/apart.h"
 #include "hal/io/io.h"
 
 struct tw_device {
@@ -17,7 +18,8 @@ struct tw_device {
     struct tw_device_sink sink;
     struct tw_driver_host host;
     struct tw_driver *driver;
-    struct tw_io *io; // NULL unless ready, stale or on its way to it
+    struct tw_apart *apart; // opens what may wait, or NULL
+    struct tw_io *io;       // NULL unless ready, stale or on its way to it
     enum tw_device_state state;
     enum tw_device_reason cause;  // of the error in `why`
     enum tw_device_reason reason; // why it is stale or lost, as it was told

@@ -57,26 +57,24 @@ static int open_evdev(const struct tw_device_config *config, struct tw_io **out,
     return tw_io_evdev_open(&which, out, err);
 }
 
-static int open_directory(const struct tw_device_config *config, struct tw_io **out,
-                          struct tw_error_text *err)
-{
-    return tw_io_directory_open(config->path, out, err);
-}
-
 struct transport {
     const char *name;
     const char *class_name; // NULL: any
     const char *key;        // what must be configured; NULL: the transport says it
     size_t key_at;          // where it stands in struct tw_device_config
     int (*open)(const struct tw_device_config *config, struct tw_io **out, struct tw_error_text *err);
+    tw_apart_open_fn *open_apart; // instead: what may wait
 };
 
 #define AT(member) #member, offsetof(struct tw_device_config, member)
 static const struct transport transports[] = {
-    {"serial", NULL, AT(port), open_serial}, {"unix", NULL, AT(path), open_unix},
-    {"tcp", "tap", AT(path), open_unix}, // tillwire-relay's socket
-    {"tcp", NULL, AT(connect), open_tcp},    {"hidraw", NULL, NULL, 0, open_hidraw}, // `usb` or `port`
-    {"evdev", NULL, AT(usb), open_evdev},    {"directory", NULL, AT(path), open_directory},
+    {"serial", NULL, AT(port), open_serial, NULL},
+    {"unix", NULL, AT(path), open_unix, NULL},
+    {"tcp", "tap", AT(path), open_unix, NULL}, // tillwire-relay's socket
+    {"tcp", NULL, AT(connect), open_tcp, NULL},
+    {"hidraw", NULL, NULL, 0, open_hidraw, NULL}, // `usb` or `port`
+    {"evdev", NULL, AT(usb), open_evdev, NULL},
+    {"directory", NULL, AT(path), NULL, tw_io_directory_open},
 };
 #undef AT
 
@@ -149,4 +147,18 @@ int tw_registry_open(const struct tw_device_config *config, struct tw_io **out, 
 {
     return config->open != NULL ? config->open(config->open_ctx, out, err)
                                 : find_transport(config)->open(config, out, err);
+}
+
+int tw_registry_set_apart(struct tw_device_config *config, struct tw_apart **out, struct tw_error_text *err)
+{
+    tw_apart_open_fn *open = find_transport(config)->open_apart;
+    if (open == NULL || config->open != NULL) {
+        return TW_OK;
+    }
+    int outcome = tw_apart_new(open, config->path, out, err);
+    if (outcome == TW_OK) {
+        config->open = tw_apart_open;
+        config->open_ctx = *out;
+    }
+    return outcome;
 }

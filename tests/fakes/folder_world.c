@@ -16,6 +16,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "hal/io/io.h"
+
 enum { NOBODY = 65534 };
 
 // ---- the agent
@@ -141,6 +143,12 @@ unsigned folder_count(const struct folder_world *world, const char *name)
 
 // ---- the loop
 
+// On this thread, in the order the test asks for; the agent opens folders apart (apart_test).
+static int open_here(void *folder, struct tw_io **out, struct tw_error_text *err)
+{
+    return tw_io_directory_open(folder, out, err);
+}
+
 void folder_open(struct folder_world *world)
 {
     const struct tw_device_sink sink = {
@@ -149,7 +157,9 @@ void folder_open(struct folder_world *world)
                                             .class_name = "poslog",
                                             .transport = "directory",
                                             .path = world->folder,
-                                            .rescan_s = 1};
+                                            .rescan_s = 1,
+                                            .open = world->apart ? NULL : open_here,
+                                            .open_ctx = world->folder};
     struct tw_error_text err = {0};
     if (world->device == NULL) {
         assert_int_equal(tw_device_new(&config, &sink, 7, &world->device, &err), 0);

@@ -26,6 +26,7 @@ struct folder_world {
     bool hold;                       // no more bytes come by themselves
     uint32_t *hold_by_chance;        // likewise one time in three; a turn gives leave
     bool held;
+    bool apart; // the folder is read by a thread of its own
     struct tw_buf read;
     unsigned begun, ended, ups, downs, turns;
     uint32_t waiting;

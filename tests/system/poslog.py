@@ -82,6 +82,8 @@ class PoslogTest(support.StageTest):
 
     def test_files_become_sales(self):
         with on_folder() as (stage, folder):
+            # A file that nobody was seen to close is not refused for ten minutes.
+            wait_until("the folder to be watched", lambda: "export is ready" in stage.agent.tail(), 20, [stage.agent])
             folder.drop("a.xml", poslog(transaction(1), "<Transaction><ControlTransaction/></Transaction>", transaction(2)))
             folder.drop("b.xml", transaction(3))
             folder.drop("broken.xml", poslog(transaction(4), transaction(5))[:-300])
