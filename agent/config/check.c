@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/config/lines.h"
+
 #define MAX_DEVICES 64
 
 // ---- where a value came from, for errors ----
@@ -236,6 +238,32 @@ static int check_relay(const struct tw_config_memory *memory, const struct tw_de
                        : check_address(memory, "forward", device->forward, "write host:port of the printer");
 }
 
+// A board behind a server of serial ports, where a relay would have `listen` and `forward`.
+static int check_far_board(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    if (device->listen != NULL || device->forward != NULL) {
+        return tw_config_bad_value(memory, "connect", device->connect,
+                                   "it is for a board at the other end; a relay has `listen` and `forward` "
+                                   "alone");
+    }
+    return check_address(memory, "connect", device->connect,
+                         "write the address in numbers and the port, such as 192.0.2.20:4001");
+}
+
+static int check_board_socket(const struct tw_config_memory *memory, const struct tw_device_config *device)
+{
+    int rc = device_needs(memory, device, "path", device->path);
+    if (rc == TW_OK && device->path[0] != '/') {
+        rc = tw_config_bad_value(memory, "path", device->path,
+                                 "write the whole path of the socket, from / on");
+    }
+    if (rc == TW_OK && device->forward != NULL) {
+        rc = tw_config_bad_value(memory, "forward", device->forward,
+                                 "a relay uses transport 'tcp' or 'serial'");
+    }
+    return rc;
+}
+
 // What is no tap, and how it may be reached.
 struct peripheral {
     const char *class_name, *transports, *remedy;
@@ -315,6 +343,7 @@ static int check_transport(const struct tw_config_memory *memory, const struct t
     int rc = check_words(memory, device);
     rc = rc != TW_OK ? rc : check_frame(memory, device);
     rc = rc != TW_OK ? rc : check_display(memory, device);
+    rc = rc != TW_OK ? rc : tw_config_check_lines(memory, device);
     if (rc != TW_OK) {
         return rc;
     }
@@ -331,9 +360,13 @@ static int check_transport(const struct tw_config_memory *memory, const struct t
         return check_peripheral(memory, device);
     }
     if (strcmp(device->transport, "tcp") == 0) {
-        return check_relay(memory, device);
+        return device->connect != NULL ? check_far_board(memory, device) : check_relay(memory, device);
     }
-    return tw_config_bad_value(memory, "transport", device->transport, "a tap uses 'tcp' or 'serial'");
+    if (strcmp(device->transport, "unix") == 0) {
+        return check_board_socket(memory, device);
+    }
+    return tw_config_bad_value(memory, "transport", device->transport,
+                               "a tap uses 'serial' or 'tcp', or 'unix' where its board has a socket");
 }
 
 static int check_device(const struct tw_config_memory *memory, const struct tw_device_config *device)

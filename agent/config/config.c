@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/config/check.h"
+#include "agent/config/lines.h"
 
 static void *own(struct tw_config_memory *memory, void *block)
 {
@@ -170,6 +170,7 @@ static int merge_devices(struct tw_config_memory *memory, struct tw_config *conf
         config->device_count += at == config->device_count ? 1 : 0;
         int rc = merge_device(memory, &devices[at], &from->devices[i]);
         rc = rc != TW_OK ? rc : merge_display(memory, &devices[at], &from->devices[i]);
+        rc = rc != TW_OK ? rc : tw_config_merge_lines(memory, &devices[at], &from->devices[i]);
         if (rc != TW_OK) {
             return rc;
         }

@@ -22,6 +22,14 @@
 #define SECTION(key, structure, member, fields)                                                              \
     CYAML_FIELD_MAPPING(key, CYAML_FLAG_OPTIONAL, structure, member, fields)
 
+#define LINE(key, structure, member)                                                                         \
+    CYAML_FIELD_MAPPING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, structure, member, line_fields)
+
+static const cyaml_schema_field_t line_fields[] = {
+    NUMBER("baud", struct tw_file_line, baud), NUMBER("bits", struct tw_file_line, bits),
+    NUMBER("stop", struct tw_file_line, stop), TEXT("parity", struct tw_file_line, parity),
+    TEXT("flow", struct tw_file_line, flow),   CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t device_fields[] = {
     TEXT("name", struct tw_file_device, name),
     TEXT("class", struct tw_file_device, class_name),
@@ -49,6 +57,9 @@ static const cyaml_schema_field_t device_fields[] = {
     TEXT("greeting", struct tw_file_device, greeting),
     TEXT("text", struct tw_file_device, text),
     TEXT("points", struct tw_file_device, points),
+    LINE("till", struct tw_file_device, till),
+    LINE("printer", struct tw_file_device, printer),
+    LINE("scanner", struct tw_file_device, scanner),
     NUMBER("rescan_s", struct tw_file_device, rescan_s),
     NUMBER("silence_s", struct tw_file_device, silence_s),
     CYAML_FIELD_END,

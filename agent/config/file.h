@@ -12,11 +12,17 @@
 
 #include "tillwire/err.h"
 
+struct tw_file_line {
+    uint32_t *baud, *bits, *stop;
+    char *parity, *flow;
+};
+
 struct tw_file_device {
     char *name, *class_name, *transport, *port, *listen, *forward, *path, *connect, *profile, *workstation,
         *buffer_bytes, *parity, *flow, *usb, *usb_serial, *layout, *prefix, *suffix, *code_id, *protocol,
         *text, *points, *greeting;
     uint32_t *baud, *bits, *stop, *silence_s, *rescan_s;
+    struct tw_file_line *till, *printer, *scanner;
 };
 
 struct tw_file_card {

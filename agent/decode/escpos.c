@@ -198,6 +198,11 @@ void tw_escpos_reset(struct tw_escpos *parser)
     parser->phase = GROUND;
 }
 
+bool tw_escpos_is_between(const struct tw_escpos *parser)
+{
+    return parser->phase == GROUND;
+}
+
 static enum tw_escpos_token done(struct tw_escpos *p)
 {
     p->phase = GROUND;

@@ -15,6 +15,7 @@
 #ifndef TW_DECODE_ESCPOS_H
 #define TW_DECODE_ESCPOS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -94,6 +95,8 @@ struct tw_escpos {
 
 void tw_escpos_free(struct tw_escpos *parser);
 void tw_escpos_reset(struct tw_escpos *parser);
+// Not within a command.
+bool tw_escpos_is_between(const struct tw_escpos *parser);
 
 // Reads the next token from `bytes` (not empty). Returns how many bytes it consumed; that may be 0
 // when the byte ended a command and is to be read again, then `*token` is a command or a change

@@ -181,6 +181,16 @@ int tw_page_close(struct tw_page *page, enum tw_page_end why)
     return page->nomem ? TW_ERR_NOMEM : TW_OK;
 }
 
+bool tw_page_is_untouched(const struct tw_page *page)
+{
+    bool blank = tw_escpos_is_between(&page->parser) && page->pending_len == 0 && page->paper.count == 0 &&
+                 !page->paper.picture && page->code_count == 0 && page->rasters == 0;
+    for (size_t i = 0; blank && i < page->line_count; i++) {
+        blank = page->lines[i].len == 0;
+    }
+    return blank;
+}
+
 void tw_page_restore(struct tw_page *page, uint64_t offset, const struct tw_page_state *state)
 {
     tw_escpos_reset(&page->parser);

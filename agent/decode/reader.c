@@ -464,6 +464,11 @@ int tw_reader_idle(struct tw_reader *r)
     return rc;
 }
 
+bool tw_reader_is_between(const struct tw_reader *r)
+{
+    return tw_page_is_untouched(r->page);
+}
+
 void tw_reader_restore(struct tw_reader *r, uint64_t offset, const struct tw_page_state *state)
 {
     forget(r);

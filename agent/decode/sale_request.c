@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The body of POST /v1/sales (include/contract/schema/sale-request.json).
-#include <jansson.h>
-
+#include "agent/decode/doc.h"
 #include "tillwire/sale_json.h"
 
 struct request {
@@ -45,15 +44,22 @@ static int invalid(const struct request *r, const struct place *at, const char *
 
 // --- values ---
 
-static int read_money(const struct request *r, const json_t *object, struct place at, bool required,
-                      struct tw_money *out)
+// NULL: absent, or null.
+static const struct tw_doc_node *value_of(const struct tw_doc_node *object, const char *key)
 {
-    const json_t *value = json_object_get(object, at.key);
-    if (value == NULL || json_is_null(value)) {
+    const struct tw_doc_node *value = tw_doc_get(object, key);
+    return value != NULL && value->kind != TW_DOC_NULL ? value : NULL;
+}
+
+static int read_money(const struct request *r, const struct tw_doc_node *object, struct place at,
+                      bool required, struct tw_money *out)
+{
+    const struct tw_doc_node *value = value_of(object, at.key);
+    int64_t minor = 0;
+    if (value == NULL) {
         return required ? invalid(r, &at, "is missing; send an integer in minor units") : TW_OK;
     }
-    json_int_t minor = json_integer_value(value);
-    if (!json_is_integer(value) || minor > TW_MONEY_MAX || minor < -TW_MONEY_MAX) {
+    if (!tw_doc_int(value, &minor) || minor > TW_MONEY_MAX || minor < -TW_MONEY_MAX) {
         return invalid(r, &at, "is not an integer in minor units between -99999999999 and 99999999999");
     }
     *out = (struct tw_money){true, minor};
@@ -64,20 +70,20 @@ enum exact { MAY_BE_MASKED = 0, MUST_BE_EXACT };
 
 // A text of at most `most` bytes, through the payment guard: free text is masked, what must be
 // exact is refused.
-static int read_text(const struct request *r, const json_t *object, struct place at, size_t most,
+static int read_text(const struct request *r, const struct tw_doc_node *object, struct place at, size_t most,
                      enum exact exact, const char **out)
 {
-    const json_t *value = json_object_get(object, at.key);
-    if (value == NULL || json_is_null(value)) {
+    const struct tw_doc_node *value = value_of(object, at.key);
+    if (value == NULL) {
         return TW_OK;
     }
-    size_t len = json_string_length(value);
-    if (!json_is_string(value) || len > most || (len == 0 && exact == MUST_BE_EXACT)) {
+    size_t len = value->size;
+    if (value->kind != TW_DOC_TEXT || len > most || (len == 0 && exact == MUST_BE_EXACT)) {
         return invalid(r, &at,
                        exact == MUST_BE_EXACT ? "is not a text of the allowed length"
                                               : "is not a text, or is too long");
     }
-    struct tw_slice text = tw_slice_make(json_string_value(value), len);
+    struct tw_slice text = tw_slice_make(value->text, len);
     if (exact == MUST_BE_EXACT && tw_guard_hits(&r->guard, text)) {
         return refuse(r, &at, TW_ERR_REFUSED, "looks like a payment card number; it must never be sent here");
     }
@@ -94,10 +100,10 @@ static int read_text(const struct request *r, const json_t *object, struct place
 }
 
 // The index of a text among `names`, which end with NULL.
-static int read_name(const struct request *r, const json_t *object, struct place at, const char *(*name)(int),
-                     int count, int *out)
+static int read_name(const struct request *r, const struct tw_doc_node *object, struct place at,
+                     const char *(*name)(int), int count, int *out)
 {
-    const char *text = json_string_value(json_object_get(object, at.key));
+    const char *text = tw_doc_text(tw_doc_get(object, at.key));
     for (int i = 0; text != NULL && i < count; i++) {
         if (strcmp(text, name(i)) == 0) {
             *out = i;
@@ -199,33 +205,33 @@ static bool is_gtin(const char *text)
 
 // --- lists ---
 
-static const json_t *list_of(const struct request *r, const json_t *body, const char *key, bool required,
-                             size_t most, int *rc)
+static const struct tw_doc_node *list_of(const struct request *r, const struct tw_doc_node *body,
+                                         const char *key, bool required, size_t most, int *rc)
 {
-    const json_t *list = json_object_get(body, key);
+    const struct tw_doc_node *list = value_of(body, key);
     struct place at = {.key = key};
-    if (list == NULL || json_is_null(list)) {
+    if (list == NULL) {
         *rc = required ? invalid(r, &at, "is missing; send a list") : TW_OK;
         return NULL;
     }
-    if (!json_is_array(list) || json_array_size(list) > most) {
+    if (list->kind != TW_DOC_ARRAY || list->size > most) {
         *rc = invalid(r, &at, "is not a list, or has too many entries");
         return NULL;
     }
     return list;
 }
 
-static int read_flag(const struct request *r, const json_t *object, struct place at, bool *out)
+static int read_flag(const struct request *r, const struct tw_doc_node *object, struct place at, bool *out)
 {
-    const json_t *value = json_object_get(object, at.key);
-    if (value != NULL && !json_is_null(value) && !json_is_boolean(value)) {
+    const struct tw_doc_node *value = value_of(object, at.key);
+    if (value != NULL && value->kind != TW_DOC_TRUE && value->kind != TW_DOC_FALSE) {
         return invalid(r, &at, "is not true or false");
     }
-    *out = value != NULL && !json_is_null(value) ? json_is_true(value) : *out;
+    *out = value != NULL ? tw_doc_is_true(value) : *out;
     return TW_OK;
 }
 
-static int read_line_numbers(const struct request *r, const json_t *entry, size_t i,
+static int read_line_numbers(const struct request *r, const struct tw_doc_node *entry, size_t i,
                              struct tw_sale_line *line)
 {
     struct tw_money amount = {0};
@@ -244,7 +250,7 @@ static int read_line_numbers(const struct request *r, const json_t *entry, size_
     return rc;
 }
 
-static int read_line(struct request *r, const json_t *entry, size_t i)
+static int read_line(struct request *r, const struct tw_doc_node *entry, size_t i)
 {
     struct tw_sale_line line = {0};
     int kind = 0;
@@ -276,7 +282,7 @@ static int read_line(struct request *r, const json_t *entry, size_t i)
     return rc == TW_OK && kept == NULL ? TW_ERR_NOMEM : rc;
 }
 
-static int read_tender(struct request *r, const json_t *entry, size_t i)
+static int read_tender(struct request *r, const struct tw_doc_node *entry, size_t i)
 {
     struct tw_sale_tender tender = {0};
     struct tw_money amount = {0};
@@ -308,7 +314,7 @@ static int read_tender(struct request *r, const json_t *entry, size_t i)
     return rc == TW_OK && kept == NULL ? TW_ERR_NOMEM : rc;
 }
 
-static int read_coupon(struct request *r, const json_t *entry, size_t i)
+static int read_coupon(struct request *r, const struct tw_doc_node *entry, size_t i)
 {
     struct tw_sale_coupon coupon = {0};
     int rc = read_text(r, entry, (struct place){"coupons", i, "code"}, 128, MUST_BE_EXACT, &coupon.code);
@@ -329,24 +335,27 @@ static int read_coupon(struct request *r, const json_t *entry, size_t i)
     return rc == TW_OK && kept == NULL ? TW_ERR_NOMEM : rc;
 }
 
-typedef int read_entry(struct request *r, const json_t *entry, size_t i);
+typedef int read_entry(struct request *r, const struct tw_doc_node *entry, size_t i);
 
-static int read_list(struct request *r, const json_t *body, const char *key, bool required, size_t most,
-                     read_entry *read)
+static int read_list(struct request *r, const struct tw_doc_node *body, const char *key, bool required,
+                     size_t most, read_entry *read)
 {
     int rc = TW_OK;
-    const json_t *list = list_of(r, body, key, required, most, &rc);
-    for (size_t i = 0; rc == TW_OK && i < json_array_size(list); i++) {
-        const json_t *entry = json_array_get(list, i);
-        rc = json_is_object(entry) ? read(r, entry, i)
-                                   : invalid(r, &(struct place){key, i, NULL}, "is not an object");
+    const struct tw_doc_node *list = list_of(r, body, key, required, most, &rc);
+    if (list == NULL) {
+        return rc;
+    }
+    const struct tw_doc_node *entry = list + 1;
+    for (size_t i = 0; rc == TW_OK && i < list->size; i++, entry += entry->span) {
+        rc = entry->kind == TW_DOC_OBJECT ? read(r, entry, i)
+                                          : invalid(r, &(struct place){key, i, NULL}, "is not an object");
     }
     return rc;
 }
 
 // --- the whole ---
 
-static int read_amounts(struct request *r, const json_t *body)
+static int read_amounts(struct request *r, const struct tw_doc_node *body)
 {
     struct tw_sale *sale = r->sale;
     struct tw_money discount = {0}; // follows from the lines; only its form is checked
@@ -364,7 +373,7 @@ static int read_amounts(struct request *r, const json_t *body)
     return rc;
 }
 
-static int read_texts(struct request *r, const json_t *body)
+static int read_texts(struct request *r, const struct tw_doc_node *body)
 {
     struct tw_sale *sale = r->sale;
     int rc = read_text(r, body, (struct place){.key = "workstation"}, 32, MUST_BE_EXACT, &sale->workstation);
@@ -395,18 +404,18 @@ static int read_texts(struct request *r, const json_t *body)
 }
 
 // The card is personal: it is read as a scan is, and refused where it may be a payment card.
-static int read_card(struct request *r, const json_t *body)
+static int read_card(struct request *r, const struct tw_doc_node *body)
 {
-    const json_t *value = json_object_get(body, "card");
+    const struct tw_doc_node *value = value_of(body, "card");
     struct place at = {.key = "card"};
-    if (value == NULL || json_is_null(value)) {
+    if (value == NULL) {
         return TW_OK;
     }
-    if (!json_is_string(value) || json_string_length(value) == 0 || json_string_length(value) > 128) {
+    if (value->kind != TW_DOC_TEXT || value->size == 0 || value->size > 128) {
         return invalid(r, &at, "is not a text of the allowed length");
     }
     struct tw_scan scan = {.kind = TW_SCAN_OTHER};
-    struct tw_slice text = tw_slice_make(json_string_value(value), json_string_length(value));
+    struct tw_slice text = tw_slice_make(value->text, value->size);
     if (r->rules != NULL) {
         tw_scan_read(r->rules, text, &scan);
     }
@@ -426,9 +435,9 @@ static int read_card(struct request *r, const json_t *body)
     return rc;
 }
 
-static int read_body(struct request *r, const json_t *body)
+static int read_body(struct request *r, const struct tw_doc_node *body)
 {
-    if (!json_is_object(body)) {
+    if (body->kind != TW_DOC_OBJECT) {
         return invalid(r, &(struct place){0}, "is not a JSON object");
     }
     int kind = 0;
@@ -442,8 +451,15 @@ static int read_body(struct request *r, const json_t *body)
     return rc == TW_OK ? read_card(r, body) : rc;
 }
 
-int tw_sale_from_json(const tw_json *body, const struct tw_scan_rules *rules, struct tw_sale **out,
-                      struct tw_error_text *err, char *field, size_t field_size)
+static int read_sale(struct request *r, struct tw_slice text, struct tw_doc *doc)
+{
+    const struct tw_doc_node *body = NULL;
+    int rc = tw_doc_read(doc, text, &body, r->err);
+    return rc == TW_OK ? read_body(r, body) : rc;
+}
+
+int tw_sale_from_request(struct tw_slice body, const struct tw_scan_rules *rules, struct tw_sale **out,
+                         struct tw_error_text *err, char *field, size_t field_size)
 {
     if (field != NULL && field_size > 0) {
         field[0] = 0;
@@ -454,7 +470,10 @@ int tw_sale_from_json(const tw_json *body, const struct tw_scan_rules *rules, st
                               .err = err,
                               .field = field,
                               .field_size = field_size};
-    int rc = request.sale != NULL ? read_body(&request, body) : TW_ERR_NOMEM;
+    struct tw_doc *doc = NULL;
+    int rc = request.sale != NULL ? tw_doc_new(&doc) : TW_ERR_NOMEM;
+    rc = rc == TW_OK ? read_sale(&request, body, doc) : rc;
+    tw_doc_free(doc);
     if (rc != TW_OK) {
         tw_sale_free(request.sale);
         return rc == TW_ERR_NOMEM ? tw_fail(err, rc, "reading a sale: out of memory") : rc;
@@ -462,17 +481,4 @@ int tw_sale_from_json(const tw_json *body, const struct tw_scan_rules *rules, st
     tw_sale_reconcile(request.sale);
     *out = request.sale;
     return TW_OK;
-}
-
-int tw_sale_from_request(struct tw_slice body, const struct tw_scan_rules *rules, struct tw_sale **out,
-                         struct tw_error_text *err, char *field, size_t field_size)
-{
-    tw_json *value = NULL;
-    if (field != NULL && field_size > 0) {
-        field[0] = 0;
-    }
-    int rc = tw_json_parse(body, &value, err);
-    rc = rc == TW_OK ? tw_sale_from_json(value, rules, out, err, field, field_size) : rc;
-    tw_json_free(value);
-    return rc;
 }

@@ -56,12 +56,12 @@ bool tw_access_origin(const char *origin, const char *host)
            strcasecmp(origin + sizeof scheme - 1, host) == 0;
 }
 
-bool tw_access_json(const char *content_type)
+bool tw_access_type(const char *content_type, const char *type)
 {
-    static const char json[] = "application/json";
-    if (content_type == NULL || strncasecmp(content_type, json, sizeof json - 1) != 0) {
+    size_t len = strlen(type);
+    if (content_type == NULL || strncasecmp(content_type, type, len) != 0) {
         return false;
     }
-    char next = content_type[sizeof json - 1];
+    char next = content_type[len];
     return next == '\0' || next == ';' || next == ' ' || next == '\t';
 }

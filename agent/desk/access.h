@@ -3,7 +3,7 @@
 // Who may speak to the desk. A web page on another site can make a cashier's browser send requests to
 // 127.0.0.1, and can make its own name resolve there (DNS rebinding). So the name in Host must be ours,
 // Origin, where a browser sends it, must be the same, and what changes something must say that it is
-// JSON, which no plain form can.
+// JSON (or a file, on the control socket), which no plain form can.
 //
 // Threading: pure functions. Memory: none. Time: none. Errors: none.
 #ifndef TW_AGENT_DESK_ACCESS_H
@@ -19,7 +19,7 @@ bool tw_access_host(const char *host, const char *listen);
 // `origin` (RFC 6454 section 7) is absent, or "http://" and exactly what Host says.
 bool tw_access_origin(const char *origin, const char *host);
 
-// `content_type` is application/json, with or without parameters (RFC 9110 section 8.3).
-bool tw_access_json(const char *content_type);
+// `content_type` is `type`, with or without parameters (RFC 9110 section 8.3).
+bool tw_access_type(const char *content_type, const char *type);
 
 #endif

@@ -109,7 +109,7 @@ void tw_desk_lookup(struct tw_request *request)
     const char *card = NULL;
     const char *operator_id = NULL;
     char user[MAX_OPERATOR] = "";
-    if (!tw_request_text(request, "card", MAX_CARD, true, &card) ||
+    if (!tw_request_object(request) || !tw_request_text(request, "card", MAX_CARD, true, &card) ||
         !tw_request_text(request, "operator", MAX_OPERATOR, false, &operator_id)) {
         return;
     }

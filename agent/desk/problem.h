@@ -21,8 +21,10 @@
     X(METHOD, 405, "method-not-allowed", "The method does not fit")                                          \
     X(OTHER_SOURCE, 409, "of-another-source", "It is of what this terminal was before")                      \
     X(NOT_RECORDED, 409, "not-recorded", "This device cannot be recorded now")                               \
+    X(NOT_UPDATED, 409, "not-updated", "This device cannot be updated so")                                   \
     X(BODY_TOO_LARGE, 413, "body-too-large", "The body is too large")                                        \
     X(MEDIA_TYPE, 415, "not-json-type", "The Content-Type is not application/json")                          \
+    X(BYTES_TYPE, 415, "not-bytes-type", "The Content-Type is not application/octet-stream")                 \
     X(FIELD, 422, "field-invalid", "A field is missing or wrong")                                            \
     X(KEY_REUSED, 422, "idempotency-key-reused", "The Idempotency-Key belongs to another request")           \
     X(NOT_LOYALTY, 422, "not-a-loyalty-card", "This is no loyalty card of this tenant")                      \

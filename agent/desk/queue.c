@@ -269,6 +269,9 @@ static void answer_retry(void *ctx)
 void tw_desk_retry(struct tw_request *request)
 {
     struct errand asked = {0};
+    if (!tw_request_object(request)) {
+        return;
+    }
     const tw_json *all = tw_json_get(request->json, "all");
     if (all != NULL && (!tw_json_is_true(all) || tw_json_get(request->json, "number") != NULL)) {
         tw_request_problem(request, TW_PROBLEM_FIELD, "all is true, or absent where there is a number",
@@ -314,7 +317,7 @@ static void answer_resync(void *ctx)
 void tw_desk_resync(struct tw_request *request)
 {
     struct errand asked = {0};
-    if (tw_request_number(request, "from", &asked.number)) {
+    if (tw_request_object(request) && tw_request_number(request, "from", &asked.number)) {
         send_off(request, &asked, resync, answer_resync);
     }
 }

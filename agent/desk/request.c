@@ -96,6 +96,18 @@ bool tw_request_forbidden(const struct tw_request *request, const char *text)
     return tw_guard_hits(&guard, tw_slice_of(text));
 }
 
+bool tw_request_object(struct tw_request *request)
+{
+    struct tw_error_text why = {"the body must be a JSON object"};
+    struct tw_error_text other;
+    bool good = tw_json_parse(tw_buf_slice(&request->body), &request->json, &why) == TW_OK &&
+                tw_json_unpack(request->json, &other, "{}") == TW_OK;
+    if (!good) {
+        tw_request_problem(request, TW_PROBLEM_NOT_JSON, why.text, NULL);
+    }
+    return good;
+}
+
 static bool refuse_field(struct tw_request *request, const char *name, enum tw_problem problem,
                          const char *detail)
 {

@@ -43,7 +43,7 @@ struct tw_request {
     bool suspended, too_large;
     size_t dropped; // body bytes beyond the limit
     struct tw_buf body;
-    tw_json *json; // of a body that is an object, else NULL
+    tw_json *json; // of the body, after tw_request_object
     // The answer; `status` 0 until there is one.
     unsigned status;
     const char *type;
@@ -67,6 +67,10 @@ void tw_request_failed(struct tw_request *request, int error);
 // Keeps the request beyond the handler; every keep has one release.
 void tw_request_keep(struct tw_request *request);
 void tw_request_release(struct tw_request *request);
+
+// Reads the body of a POST, which is a JSON object; then its members can be asked for. False: the request is
+// answered.
+bool tw_request_object(struct tw_request *request);
 
 // Text member `name` of the JSON body, 1 to `max` bytes. Absent is NULL, a problem when `required`.
 // False: the request is answered.

@@ -16,6 +16,7 @@ struct tw_route {
     const char *method; // "GET" (HEAD too) or "POST" (a JSON object as body)
     tw_route_fn *handle;
     bool local; // served on the control socket alone
+    bool bytes; // what is posted is no JSON, but application/octet-stream
 };
 
 // The line for a path, NULL when there is none.
@@ -25,8 +26,8 @@ bool tw_route_takes(const struct tw_route *route, const char *method);
 const char *tw_route_allow(const struct tw_route *route);
 
 tw_route_fn tw_desk_sales, tw_desk_scans, tw_desk_lookup, tw_desk_status, tw_desk_events, tw_desk_metrics,
-    tw_desk_health, tw_desk_devices, tw_desk_record, tw_desk_queue, tw_desk_dead, tw_desk_retry,
-    tw_desk_resync;
+    tw_desk_health, tw_desk_devices, tw_desk_record, tw_desk_update, tw_desk_queue, tw_desk_dead,
+    tw_desk_retry, tw_desk_resync;
 
 // Whether nothing more is taken: by the quota, or because the disk had no room for the last commit.
 bool tw_desk_is_full(const struct tw_journal_stats *stats);

@@ -85,7 +85,9 @@ static bool read_key(struct tw_request *request, char key[MAX_KEY + 1], const ch
 
 static void refuse_sale(struct tw_request *request, int error, const char *why, const char *field)
 {
-    if (error == TW_ERR_INVALID) {
+    if (error == TW_ERR_INVALID && field[0] == '\0') {
+        tw_request_problem(request, TW_PROBLEM_NOT_JSON, why, NULL);
+    } else if (error == TW_ERR_INVALID) {
         tw_request_problem(request, TW_PROBLEM_FIELD, why, field);
     } else if (error == TW_ERR_REFUSED) {
         tw_request_problem(request, TW_PROBLEM_PAYMENT_CARD, why, field);
@@ -104,7 +106,8 @@ void tw_desk_sales(struct tw_request *request)
     if (!read_key(request, kept, &key)) {
         return;
     }
-    int rc = tw_sale_from_json(request->json, with->rules, &sale, &why, field, sizeof field);
+    int rc =
+        tw_sale_from_request(tw_buf_slice(&request->body), with->rules, &sale, &why, field, sizeof field);
     if (rc != TW_OK) {
         refuse_sale(request, rc, why.text, field);
         return;

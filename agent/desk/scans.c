@@ -50,7 +50,7 @@ void tw_desk_scans(struct tw_request *request)
     const char *code = NULL;
     const char *device = NULL;
     const char *workstation = NULL;
-    if (!tw_request_text(request, "code", MAX_CODE, true, &code) ||
+    if (!tw_request_object(request) || !tw_request_text(request, "code", MAX_CODE, true, &code) ||
         !tw_request_text(request, "device", MAX_DEVICE, false, &device) ||
         !tw_request_text(request, "workstation", MAX_WORKSTATION, false, &workstation)) {
         return;

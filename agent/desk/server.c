@@ -49,6 +49,7 @@ static struct tw_request *begin(struct tw_server *server, struct MHD_Connection 
 static void check_head(struct tw_request *request, const char *path, const char *method)
 {
     const char *host = tw_request_header(request, MHD_HTTP_HEADER_HOST);
+    const char *type = tw_request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
     request->route = tw_route_find(path);
     if (!tw_access_host(host, request->server->listen)) {
         tw_request_problem(request, TW_PROBLEM_HOST,
@@ -66,8 +67,11 @@ static void check_head(struct tw_request *request, const char *path, const char 
     } else if (!tw_route_takes(request->route, method)) {
         request->allow = tw_route_allow(request->route);
         tw_request_problem(request, TW_PROBLEM_METHOD, "the Allow header names what this path takes", NULL);
-    } else if (strcmp(request->route->method, MHD_HTTP_METHOD_POST) == 0 &&
-               !tw_access_json(tw_request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE))) {
+    } else if (request->route->bytes && !tw_access_type(type, "application/octet-stream")) {
+        tw_request_problem(request, TW_PROBLEM_BYTES_TYPE,
+                           "send the file itself with Content-Type: application/octet-stream", NULL);
+    } else if (strcmp(request->route->method, MHD_HTTP_METHOD_POST) == 0 && !request->route->bytes &&
+               !tw_access_type(type, "application/json")) {
         tw_request_problem(request, TW_PROBLEM_MEDIA_TYPE,
                            "send a JSON body with Content-Type: application/json", NULL);
     }
@@ -141,23 +145,14 @@ static enum MHD_Result send_answer(struct tw_request *request)
     return result;
 }
 
-// The body is whole: runs the handler. A POST's body is a JSON object or the request ends here.
+// The body is whole: runs the handler.
 static void run(struct tw_request *request)
 {
-    if (strcmp(request->route->method, MHD_HTTP_METHOD_POST) == 0) {
-        struct tw_error_text why = {"the body must be a JSON object"};
-        struct tw_error_text other;
-        if (tw_buf_status(&request->body) != TW_OK) {
-            tw_request_failed(request, TW_ERR_NOMEM);
-            return;
-        }
-        if (tw_json_parse(tw_buf_slice(&request->body), &request->json, &why) != TW_OK ||
-            tw_json_unpack(request->json, &other, "{}") != TW_OK) {
-            tw_request_problem(request, TW_PROBLEM_NOT_JSON, why.text, NULL);
-            return;
-        }
+    if (tw_buf_status(&request->body) != TW_OK) {
+        tw_request_failed(request, TW_ERR_NOMEM);
+    } else {
+        request->route->handle(request);
     }
-    request->route->handle(request);
 }
 
 static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, const char *url,
@@ -222,7 +217,9 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **sl
 static void turn(void *ctx)
 {
     struct tw_server *server = ctx;
+    tw_journal_hold(server->desk->with.journal, true); // sales that come at once share a commit
     (void)MHD_run(server->daemon);
+    tw_journal_hold(server->desk->with.journal, false);
     MHD_UNSIGNED_LONG_LONG in_ms = 0;
     if (MHD_get_timeout(server->daemon, &in_ms) == MHD_YES) {
         tw_timer_start(server->timer, in_ms < INT_MAX ? (int64_t)in_ms : INT_MAX);

@@ -142,11 +142,12 @@ void tw_batch_tap(struct tw_batch *batch, const char *device, const uint8_t boot
     batch->tap_state = keep(batch, state);
 }
 
-void tw_batch_tap_upon(struct tw_batch *batch, const uint8_t boot[16], uint64_t offset)
+void tw_batch_tap_upon(struct tw_batch *batch, const uint8_t boot[16], uint64_t offset, struct tw_slice state)
 {
     batch->has_upon = true;
     memcpy(batch->upon_boot, boot, sizeof batch->upon_boot);
     batch->upon_offset = offset;
+    batch->upon_state = keep(batch, state);
 }
 
 void tw_batch_lane(struct tw_batch *batch, const char *workstation, struct tw_slice state)

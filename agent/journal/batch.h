@@ -49,6 +49,7 @@ struct tw_batch {
     uint64_t tap_offset;
     uint8_t upon_boot[16]; // the place it goes upon
     uint64_t upon_offset;
+    struct tw_span upon_state;
     struct tw_span lane_name, lane_state;
 };
 

@@ -42,26 +42,32 @@ const char *tw_event_type_family(enum tw_event_type type)
     return NULL;
 }
 
+// The last `count` digits.
+static void put_digits(char *out, int count, int number)
+{
+    for (; count > 0; count--, number /= 10) {
+        out[count - 1] = (char)('0' + number % 10);
+    }
+}
+
 // RFC 3339 has four digits for the year; what lies outside is held at the edge.
 void tw_event_time(int64_t wall_ms, char out[25])
 {
     const int64_t first_ms = INT64_C(-62167219200000); // 0000-01-01
     const int64_t last_ms = INT64_C(253402300799999);  // 9999-12-31
     wall_ms = wall_ms < first_ms ? first_ms : wall_ms > last_ms ? last_ms : wall_ms;
-    int64_t seconds = wall_ms / 1000;
-    int64_t ms = wall_ms % 1000;
-    if (ms < 0) {
-        seconds--;
-        ms += 1000;
-    }
-    time_t when = (time_t)seconds;
+    int64_t since_ms = wall_ms - first_ms;
+    time_t when = (time_t)(since_ms / 1000) + (time_t)(first_ms / 1000);
     struct tm tm;
     (void)gmtime_r(&when, &tm);
-    char text[64];
-    (void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-                   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)ms);
-    memcpy(out, text, 24);
-    out[24] = 0;
+    (void)strcpy(out, "0000-00-00T00:00:00.000Z");
+    put_digits(out, 4, tm.tm_year + 1900);
+    put_digits(out + 5, 2, tm.tm_mon + 1);
+    put_digits(out + 8, 2, tm.tm_mday);
+    put_digits(out + 11, 2, tm.tm_hour);
+    put_digits(out + 14, 2, tm.tm_min);
+    put_digits(out + 17, 2, tm.tm_sec);
+    put_digits(out + 20, 3, (int)(since_ms % 1000));
 }
 
 static const char *clock_name(enum tw_clock_trust clock)

@@ -79,14 +79,26 @@ static int append(struct tw_mailbox *mailbox, struct tw_op *op)
 int tw_mailbox_put(struct tw_mailbox *mailbox, struct tw_op *op)
 {
     (void)pthread_mutex_lock(&mailbox->mutex);
+    bool wake = !mailbox->held || op->kind != TW_OP_BATCH;
     int rc = append(mailbox, op);
     (void)pthread_mutex_unlock(&mailbox->mutex);
-    if (rc == TW_OK) {
+    if (rc == TW_OK && wake) {
         (void)pthread_cond_signal(&mailbox->filled); // who is woken finds the mutex free
-    } else {
+    } else if (rc != TW_OK) {
         tw_op_free(op);
     }
     return rc;
+}
+
+void tw_mailbox_hold(struct tw_mailbox *mailbox, bool held)
+{
+    (void)pthread_mutex_lock(&mailbox->mutex);
+    bool wake = !held && mailbox->batches > 0;
+    mailbox->held = held;
+    (void)pthread_mutex_unlock(&mailbox->mutex);
+    if (wake) {
+        (void)pthread_cond_signal(&mailbox->filled);
+    }
 }
 
 int tw_mailbox_ask(struct tw_mailbox *mailbox, struct tw_op *op)
@@ -127,7 +139,8 @@ void tw_mailbox_stop(struct tw_mailbox *mailbox)
 
 static bool has_work(const struct tw_mailbox *mailbox)
 {
-    return mailbox->first != NULL || mailbox->read.rows != NULL || mailbox->stop;
+    bool batches = mailbox->batches > 0 && !mailbox->held;
+    return batches || mailbox->others > 0 || mailbox->read.rows != NULL || mailbox->stop;
 }
 
 // Sleeps once; false when the time has come.

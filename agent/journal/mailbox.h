@@ -61,6 +61,7 @@ struct tw_mailbox {
     struct tw_op *first, **last;
     size_t batches, others, bytes;
     struct tw_read_request read;
+    bool held; // nobody is woken for a batch
     bool stop;
 };
 
@@ -84,6 +85,8 @@ int TW_MUST_CHECK tw_mailbox_put(struct tw_mailbox *mailbox, struct tw_op *op);
 int TW_MUST_CHECK tw_mailbox_ask(struct tw_mailbox *mailbox, struct tw_op *op);
 void tw_mailbox_answer(struct tw_mailbox *mailbox, struct tw_op *op);
 void tw_mailbox_read(struct tw_mailbox *mailbox, const struct tw_read_request *read);
+// While held, batches wake nobody up; the release does.
+void tw_mailbox_hold(struct tw_mailbox *mailbox, bool held);
 void tw_mailbox_stop(struct tw_mailbox *mailbox);
 
 // Waits for something to do, at most until `until_ms` (CLOCK_MONOTONIC; 0: without end), and takes

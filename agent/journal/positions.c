@@ -44,8 +44,11 @@ int tw_positions_check(struct tw_store *store, const struct tw_batch *batch)
     if (rc != TW_OK || !batch->has_upon) {
         return rc;
     }
+    struct tw_slice state = tw_batch_text(batch, batch->upon_state);
     bool there = stored.known && stored.offset == batch->upon_offset &&
-                 memcmp(stored.boot, batch->upon_boot, sizeof stored.boot) == 0;
+                 memcmp(stored.boot, batch->upon_boot, sizeof stored.boot) == 0 &&
+                 state.len == stored.state_len &&
+                 (state.len == 0 || memcmp(state.ptr, stored.state, state.len) == 0);
     return there ? TW_OK : TW_ERR_AGAIN;
 }
 

@@ -36,6 +36,11 @@ int tw_journal_submit(struct tw_journal *journal, struct tw_batch *batch, tw_jou
     return tw_mailbox_put(&journal->mailbox, op);
 }
 
+void tw_journal_hold(struct tw_journal *journal, bool held)
+{
+    tw_mailbox_hold(&journal->mailbox, held);
+}
+
 int tw_journal_read(struct tw_journal *journal, uint64_t from, size_t max_rows, tw_journal_rows_fn *rows,
                     void *ctx)
 {

@@ -279,6 +279,7 @@ int tw_store_rest(struct tw_store *store, bool thorough)
         store->commits = 0;
     }
     tw_recorder_rest(&store->recorder);
+    tw_table_rest(&store->table);
     tw_db_release(store->db);
     return rc;
 }

@@ -6,6 +6,12 @@
 void tw_table_free(struct tw_table *table)
 {
     tw_buf_free(&table->sealed);
+    tw_fresh_free(&table->fresh);
+}
+
+void tw_table_rest(struct tw_table *table)
+{
+    tw_fresh_free(&table->fresh);
 }
 
 void tw_table_forget(struct tw_table *table)
@@ -13,6 +19,7 @@ void tw_table_forget(struct tw_table *table)
     table->life = (struct tw_life){0};
     table->boot_id = 0;
     tw_seals_forget(table->seals);
+    tw_fresh_forget(&table->fresh);
 }
 
 // ---- lives and boots ----
@@ -142,6 +149,9 @@ int tw_table_put(struct tw_table *table, const struct tw_life *life, int64_t n, 
                  const struct tw_event_row *row, struct tw_slice sale_key, size_t *bytes)
 {
     int rc = put(table, TW_JOURNAL_SQL_EVENTS_PUT, life, n, state, row, sale_key, bytes);
+    if (rc == TW_OK) {
+        tw_fresh_put(&table->fresh, n, state, row);
+    }
     return rc == TW_ERR_EXISTS ? TW_ERR_DAMAGED : rc; // places are never used twice
 }
 
@@ -149,11 +159,13 @@ int tw_table_replace(struct tw_table *table, const struct tw_life *life, int64_t
                      enum tw_record_state state, const struct tw_event_row *row, struct tw_slice sale_key,
                      size_t *bytes)
 {
+    tw_fresh_forget(&table->fresh);
     return put(table, TW_JOURNAL_SQL_EVENTS_REPLACE, life, n, state, row, sale_key, bytes);
 }
 
 int tw_table_delete(struct tw_table *table, int64_t n)
 {
+    tw_fresh_forget(&table->fresh);
     struct tw_stmt *stmt = tw_db_sql(table->db, TW_JOURNAL_SQL_EVENTS_DELETE);
     tw_stmt_int(stmt, 1, n);
     return tw_stmt_run(stmt);
@@ -209,11 +221,21 @@ int tw_table_get(struct tw_table *table, int64_t n, struct tw_table_row *out)
 
 void tw_table_from(struct tw_table *table, int64_t n)
 {
-    tw_stmt_int(tw_db_sql(table->db, TW_JOURNAL_SQL_EVENTS_FROM), 1, n);
+    table->passes_fresh = tw_fresh_seek(&table->fresh, n);
+    if (!table->passes_fresh) {
+        tw_stmt_int(tw_db_sql(table->db, TW_JOURNAL_SQL_EVENTS_FROM), 1, n);
+    }
 }
 
 int tw_table_next(struct tw_table *table, struct tw_table_row *out)
 {
+    if (table->passes_fresh) {
+        *out = (struct tw_table_row){0};
+        if (tw_fresh_read(&table->fresh, &out->stored, &out->record.row)) {
+            return 1;
+        }
+        tw_table_from(table, table->fresh.next); // what follows them, if anything
+    }
     struct tw_stmt *stmt = tw_db_running(table->db, TW_JOURNAL_SQL_EVENTS_FROM);
     int rc = tw_stmt_step(stmt);
     if (rc == 1) {
@@ -228,5 +250,9 @@ int tw_table_next(struct tw_table *table, struct tw_table_row *out)
 
 void tw_table_end(struct tw_table *table)
 {
-    tw_stmt_end(tw_db_running(table->db, TW_JOURNAL_SQL_EVENTS_FROM));
+    if (!table->passes_fresh) {
+        tw_stmt_end(tw_db_running(table->db, TW_JOURNAL_SQL_EVENTS_FROM));
+    } else if (tw_fresh_is_read(&table->fresh)) { // hardly anybody asks twice
+        tw_fresh_forget(&table->fresh);
+    }
 }

@@ -10,6 +10,7 @@
 #define TW_TABLE_H
 
 #include "agent/journal/db.h"
+#include "agent/journal/fresh.h"
 #include "agent/journal/record.h"
 #include "agent/journal/seals.h"
 
@@ -27,6 +28,8 @@ struct tw_table {
     int64_t boot_id;     // likewise; 0: none
     char boot[37];
     struct tw_buf sealed;
+    struct tw_fresh fresh;
+    bool passes_fresh; // the pass under way has not left what is there
 };
 
 struct tw_table_row {
@@ -35,8 +38,10 @@ struct tw_table_row {
 };
 
 void tw_table_free(struct tw_table *table);
-// The transaction was rolled back: what was looked up may be gone.
+// The transaction was rolled back: what was looked up or written may be gone.
 void tw_table_forget(struct tw_table *table);
+// Gives working memory back.
+void tw_table_rest(struct tw_table *table);
 
 // Makes a life with the next number.
 int TW_MUST_CHECK tw_table_add_life(struct tw_table *table, const char *epoch, int64_t base,

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hal/drivers/code.h"
 #include "hal/drivers/hid_report.h"
-#include "hal/drivers/scanner/code.h"
 #include "hal/io/recording.h"
 
 enum {

@@ -74,6 +74,12 @@ void tw_lane_device_acknowledge(struct tw_lane_device *device, uint64_t offset)
     follow(device);
 }
 
+void tw_lane_device_acknowledge_scans(struct tw_lane_device *device, uint64_t number)
+{
+    tw_device_acknowledge_scans(device->device, number, now(device));
+    follow(device);
+}
+
 void tw_lane_device_show(struct tw_lane_device *device, const char *upper, const char *lower)
 {
     tw_device_show(device->device, upper, lower, now(device));
@@ -86,6 +92,13 @@ void tw_lane_device_file_answer(struct tw_lane_device *device, enum tw_file_answ
     follow(device);
 }
 
+int tw_lane_device_update(struct tw_lane_device *device, struct tw_slice file, struct tw_error_text *err)
+{
+    int rc = tw_device_update(device->device, file, now(device), err);
+    follow(device);
+    return rc;
+}
+
 void tw_lane_device_restart(struct tw_lane_device *device)
 {
     tw_device_restart(device->device, now(device));
@@ -94,7 +107,7 @@ void tw_lane_device_restart(struct tw_lane_device *device)
 
 // ---- what devices say ----
 
-static struct tw_lane_device *named(const struct tw_lane *lane, const char *name)
+struct tw_lane_device *tw_lane_device_find(const struct tw_lane *lane, const char *name)
 {
     for (size_t i = 0; i < lane->device_count; i++) {
         if (strcmp(lane->devices[i]->config->name, name) == 0) {
@@ -107,7 +120,7 @@ static struct tw_lane_device *named(const struct tw_lane *lane, const char *name
 static void say_scan(void *ctx, const char *name, struct tw_slice code)
 {
     struct tw_lane *lane = ctx;
-    struct tw_lane_device *device = named(lane, name);
+    struct tw_lane_device *device = tw_lane_device_find(lane, name);
     if (device != NULL) {
         tw_heard_scan(&device->heard, code);
     }
@@ -132,8 +145,7 @@ static uint64_t say_hello(void *ctx, const char *name, const uint8_t boot[16], u
 
 static void say_bytes(void *ctx, const char *name, uint64_t offset, uint64_t time_us, struct tw_slice bytes)
 {
-    (void)time_us;
-    tw_lane_tap_bytes(tw_lane_tap_named(ctx, name), offset, bytes);
+    tw_lane_tap_bytes(tw_lane_tap_named(ctx, name), offset, time_us, bytes);
 }
 
 static void say_mark(void *ctx, const char *name, uint64_t offset, int mark)
@@ -144,6 +156,20 @@ static void say_mark(void *ctx, const char *name, uint64_t offset, int mark)
 static void say_lost(void *ctx, const char *name, uint64_t from, uint64_t to)
 {
     tw_lane_tap_lost(tw_lane_tap_named(ctx, name), from, to);
+}
+
+static void say_tap_scan(void *ctx, const char *name, const struct tw_tap_scan *scan)
+{
+    struct tw_lane_device *device = tw_lane_device_find(ctx, name);
+    if (device != NULL && scan->code.len > 0) {
+        tw_heard_scan(&device->heard, scan->code);
+    }
+    tw_lane_tap_scan(tw_lane_tap_named(ctx, name), scan);
+}
+
+static void say_scans_lost(void *ctx, const char *name, uint64_t from, uint64_t to)
+{
+    tw_lane_tap_scans_lost(tw_lane_tap_named(ctx, name), from, to);
 }
 
 static void say_file_begin(void *ctx, const char *name, const struct tw_device_file *file)
@@ -163,7 +189,7 @@ static void say_file_end(void *ctx, const char *name, bool whole)
 
 static void say_state(void *ctx, const char *name, bool up, const char *why)
 {
-    struct tw_lane_device *device = named(ctx, name);
+    struct tw_lane_device *device = tw_lane_device_find(ctx, name);
     (void)why;
     struct tw_lane_poslog *poslog = tw_lane_poslog_named(ctx, name);
     if (poslog != NULL && !up) {
@@ -178,7 +204,7 @@ static void say_state(void *ctx, const char *name, bool up, const char *why)
 struct tw_device *tw_lane_device_named(const struct tw_lane *lane, const char *name,
                                        const struct tw_device_config **config)
 {
-    const struct tw_lane_device *device = named(lane, name);
+    const struct tw_lane_device *device = tw_lane_device_find(lane, name);
     if (device == NULL) {
         return NULL;
     }
@@ -189,7 +215,7 @@ struct tw_device *tw_lane_device_named(const struct tw_lane *lane, const char *n
 void tw_lane_device_told(struct tw_lane *lane, const char *name, bool kept, enum tw_presence_news news,
                          unsigned left_out)
 {
-    struct tw_lane_device *device = named(lane, name);
+    struct tw_lane_device *device = tw_lane_device_find(lane, name);
     if (device == NULL) {
         return;
     }
@@ -224,6 +250,8 @@ static int open_one(struct tw_lane *lane, const struct tw_device_config *config,
                                         .tap_bytes = say_bytes,
                                         .tap_mark = say_mark,
                                         .tap_lost = say_lost,
+                                        .tap_scan = say_tap_scan,
+                                        .tap_scans_lost = say_scans_lost,
                                         .state = say_state,
                                         .is_loyalty = say_is_loyalty,
                                         .file_begin = say_file_begin,
@@ -351,13 +379,14 @@ static tw_json *describe(const struct tw_lane_device *device, int64_t now_ms)
     const struct tw_lane_tap *tap = tw_lane_tap_named(device->lane, status.name);
     tw_json *position =
         tap == NULL ? tw_json_pack("n") : tw_json_pack("I", (int64_t)tw_lane_tap_position(tap));
-    return tw_json_pack("{s:s, s:s, s:s, s:s, s:b, s:s?, s:o, s:o, s:I, s:I, s:i, s:I, s:o, s:o}", "name",
-                        status.name, "class", status.class_name, "transport", device->config->transport,
-                        "state", tw_device_state_word(status.state), "up", status.up, "why", status.why,
-                        "last_byte_s", age, "position", position, "bytes", (int64_t)status.bytes, "errors",
-                        (int64_t)status.errors, "reopens", (int)status.reopens, "reads",
-                        (int64_t)device->heard.reads, "last", tw_heard_last(&device->heard), "files",
-                        tw_lane_poslog_files(tw_lane_poslog_named(device->lane, status.name)));
+    return tw_json_pack(
+        "{s:s, s:s, s:s, s:s, s:b, s:s?, s:o, s:o, s:I, s:I, s:i, s:I, s:o, s:o, s:o, s:o}", "name",
+        status.name, "class", status.class_name, "transport", device->config->transport, "state",
+        tw_device_state_word(status.state), "up", status.up, "why", status.why, "last_byte_s", age,
+        "position", position, "bytes", (int64_t)status.bytes, "errors", (int64_t)status.errors, "reopens",
+        (int)status.reopens, "reads", (int64_t)device->heard.reads, "last", tw_heard_last(&device->heard),
+        "files", tw_lane_poslog_files(tw_lane_poslog_named(device->lane, status.name)), "tap",
+        tw_lane_tap_said(device->device), "update", tw_lane_tap_update(device->device));
 }
 
 void tw_lane_devices(const struct tw_lane *lane, struct tw_buf *out)

@@ -201,34 +201,14 @@ void tw_lane_sale(struct tw_lane *lane, struct tw_sale *sale, const char *idempo
 
 // ---- scans ----
 
-// What the code is: TW_OK for a loyalty card with its pseudonym, else why not.
-static int identify(struct tw_lane *lane, struct tw_slice code, struct tw_scan *scan, char *pseudonym)
-{
-    tw_scan_read(lane->with.rules, code, scan);
-    if (scan->kind == TW_SCAN_REFUSED) {
-        return TW_ERR_REFUSED;
-    }
-    if (scan->kind != TW_SCAN_LOYALTY) {
-        return TW_ERR_NOT_FOUND;
-    }
-    return tw_seal_pseudonym(lane->with.seal, scan->scheme, scan->card, pseudonym);
-}
-
-static const char *scan_result(int rc)
-{
-    return rc == TW_OK ? "loyalty" : rc == TW_ERR_REFUSED ? "refused" : "ignored";
-}
-
 static struct tw_batch *scan_batch(struct tw_lane *lane, const char *device, const char *workstation,
-                                   const struct tw_scan *scan, const char *pseudonym)
+                                   const struct tw_lane_reading *reading)
 {
     struct tw_batch *batch = new_batch(lane);
     if (batch == NULL) {
         return NULL;
     }
-    tw_lane_event(batch, TW_EVENT_LOYALTY_SCANNED, pseudonym,
-                  tw_json_pack("{s:s, s:s, s:s, s:s}", "workstation", workstation, "device", device, "scheme",
-                               scan->scheme, "pseudonym", pseudonym));
+    tw_lane_scan_event(batch, device, workstation, reading);
     if (lane->lost_scans > 0) {
         char detail[64];
         (void)snprintf(detail, sizeof detail, "Scans that could not be kept: %" PRIu64 ".", lane->lost_scans);
@@ -238,7 +218,7 @@ static struct tw_batch *scan_batch(struct tw_lane *lane, const char *device, con
     }
     struct tw_identity *identity = tw_identity_of(lane, workstation);
     if (identity != NULL) {
-        tw_identity_set(identity, scan->scheme, scan->card, pseudonym,
+        tw_identity_set(identity, reading->scan.scheme, reading->scan.card, reading->pseudonym,
                         lane->with.clock->wall_ms(lane->with.clock), batch);
     }
     return batch;
@@ -247,17 +227,16 @@ static struct tw_batch *scan_batch(struct tw_lane *lane, const char *device, con
 void tw_lane_scan(struct tw_lane *lane, const char *device, const char *workstation, struct tw_slice code,
                   tw_lane_done_fn *done, void *ctx)
 {
-    struct tw_scan scan;
-    char pseudonym[TW_PSEUDONYM_LEN + 1];
-    int rc = identify(lane, code, &scan, pseudonym);
-    tw_metrics_add(lane->with.metrics, TW_METRIC_SCANS, device, scan_result(rc), 1);
+    struct tw_lane_reading reading;
+    int rc = tw_lane_identify(lane, code, &reading);
+    tw_lane_count_scan(lane, device, rc);
     struct request *request = new_request(lane, ctx);
     struct tw_batch *batch = NULL;
     if (rc == TW_OK) {
-        batch = scan_batch(lane, device, workstation_of(lane, workstation), &scan, pseudonym);
+        batch = scan_batch(lane, device, workstation_of(lane, workstation), &reading);
         rc = batch != NULL ? TW_OK : TW_ERR_NOMEM;
     }
-    tw_seal_wipe(&scan, sizeof scan);
+    tw_seal_wipe(&reading.scan, sizeof reading.scan);
     if (request == NULL) {
         const struct tw_lane_answer failed = {.error = TW_ERR_NOMEM};
         tw_batch_free(batch);
@@ -272,7 +251,7 @@ void tw_lane_scan(struct tw_lane *lane, const char *device, const char *workstat
         request->lost_scans = lane->lost_scans;
         lane->lost_scans = 0;
         submit(request, batch);
-        tw_lane_greet(lane, workstation_of(lane, workstation), pseudonym);
+        tw_lane_greet(lane, workstation_of(lane, workstation), reading.pseudonym);
     } else {
         tw_batch_free(batch);
         post_answer(request, rc);
@@ -324,7 +303,7 @@ static void on_member(void *ctx, const struct tw_member *member)
 void tw_lane_lookup(struct tw_lane *lane, struct tw_slice card, const struct tw_lane_asker *asker,
                     tw_lane_member_fn *done, void *ctx)
 {
-    struct tw_scan scan;
+    struct tw_lane_reading reading;
     struct request *request = new_request(lane, ctx);
     if (request == NULL) {
         const struct tw_lane_member failed = {.error = TW_ERR_NOMEM};
@@ -332,14 +311,15 @@ void tw_lane_lookup(struct tw_lane *lane, struct tw_slice card, const struct tw_
         return;
     }
     request->member_done = done;
-    int rc = identify(lane, card, &scan, request->answer.member.pseudonym);
+    int rc = tw_lane_identify(lane, card, &reading);
     if (rc == TW_OK) {
-        (void)snprintf(request->scheme, sizeof request->scheme, "%s", scan.scheme);
+        memcpy(request->answer.member.pseudonym, reading.pseudonym, sizeof reading.pseudonym);
+        (void)snprintf(request->scheme, sizeof request->scheme, "%s", reading.scan.scheme);
         (void)snprintf(request->asked_by, sizeof request->asked_by, "%s", asker->by != NULL ? asker->by : "");
         (void)snprintf(request->via, sizeof request->via, "%s", asker->via);
         rc = tw_members_lookup(lane->with.members, request->answer.member.pseudonym, on_member, request);
     }
-    tw_seal_wipe(&scan, sizeof scan);
+    tw_seal_wipe(&reading.scan, sizeof reading.scan);
     if (rc != TW_OK) {
         post_answer(request, rc == TW_ERR_NOT_FOUND ? TW_ERR_INVALID : rc);
     }

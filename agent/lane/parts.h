@@ -18,6 +18,8 @@
 #include "tillwire/lane.h"
 #include "tillwire/reader.h"
 #include "tillwire/sale_json.h"
+#include "tillwire/scan.h"
+#include "tillwire/tap_device.h"
 
 struct tw_lane_tap;
 struct tw_lane_poslog;
@@ -59,6 +61,24 @@ void tw_identity_keep(struct tw_lane *lane, const char *workstation, const struc
                       struct tw_batch *batch);
 // tw_identity_return to the slot it came from: a sale was not written as a new one.
 void tw_identity_give_back(struct tw_lane *lane, struct tw_identity *taken);
+
+// The batch stores `who` (NULL: nobody) as the one who stands at the workstation.
+void tw_identity_store(const char *workstation, const struct tw_identity *who, struct tw_batch *batch);
+
+// ---- scan_event.c ----
+
+// A code, and whose it is. To be wiped.
+struct tw_lane_reading {
+    struct tw_scan scan;
+    char pseudonym[TW_PSEUDONYM_LEN + 1];
+};
+// TW_OK: a loyalty card; TW_ERR_REFUSED: a payment card; TW_ERR_NOT_FOUND: neither.
+int TW_MUST_CHECK tw_lane_identify(struct tw_lane *lane, struct tw_slice code, struct tw_lane_reading *out);
+// Counts a scan by what tw_lane_identify said.
+void tw_lane_count_scan(struct tw_lane *lane, const char *device, int outcome);
+// Adds the loyalty.scanned of a loyalty card.
+void tw_lane_scan_event(struct tw_batch *batch, const char *device, const char *workstation,
+                        const struct tw_lane_reading *reading);
 
 // ---- sale_event.c ----
 
@@ -115,14 +135,23 @@ void tw_lane_tap_free(struct tw_lane_tap *tap);
 void tw_lane_tap_attach(struct tw_lane_tap *tap, struct tw_lane_device *device);
 // The tap's part of struct tw_device_sink.
 uint64_t tw_lane_tap_hello(struct tw_lane_tap *tap, const uint8_t boot[16], uint64_t first, uint64_t next);
-void tw_lane_tap_bytes(struct tw_lane_tap *tap, uint64_t offset, struct tw_slice bytes);
+void tw_lane_tap_bytes(struct tw_lane_tap *tap, uint64_t offset, uint64_t time_us, struct tw_slice bytes);
 void tw_lane_tap_mark(struct tw_lane_tap *tap, uint64_t offset, int mark);
 void tw_lane_tap_lost(struct tw_lane_tap *tap, uint64_t from, uint64_t to);
+void tw_lane_tap_scan(struct tw_lane_tap *tap, const struct tw_tap_scan *scan);
+void tw_lane_tap_scans_lost(struct tw_lane_tap *tap, uint64_t from, uint64_t to);
 // Nothing more goes to the journal; what it still answers is heard.
 void tw_lane_tap_stop(struct tw_lane_tap *tap);
 // Every byte of the tap's present boot before it is durable.
 uint64_t tw_lane_tap_position(const struct tw_lane_tap *tap);
 struct tw_lane_tap *tw_lane_tap_named(const struct tw_lane *lane, const char *device);
+
+// ---- tap_report.c ----
+
+// What the tap said of itself, and how the update stands that was begun last; null where there is none. New
+// references.
+tw_json *tw_lane_tap_said(const struct tw_device *device);
+tw_json *tw_lane_tap_update(const struct tw_device *device);
 
 // ---- record.c ----
 
@@ -137,12 +166,18 @@ void tw_lane_devices_free(struct tw_lane *lane);
 // The device and its entry in the configuration; NULL when there is none of that name.
 struct tw_device *tw_lane_device_named(const struct tw_lane *lane, const char *name,
                                        const struct tw_device_config **config);
+struct tw_lane_device *tw_lane_device_find(const struct tw_lane *lane, const char *name); // NULL: none
+// As tw_device_update.
+int TW_MUST_CHECK tw_lane_device_update(struct tw_lane_device *device, struct tw_slice file,
+                                        struct tw_error_text *err);
 // Such an event of the device, if it is still there, is durable, or could not be kept.
 void tw_lane_device_told(struct tw_lane *lane, const char *name, bool kept, enum tw_presence_news news,
                          unsigned left_out);
 void tw_lane_device_show(struct tw_lane_device *device, const char *upper, const char *lower);
 // Everything before `offset` is durable.
 void tw_lane_device_acknowledge(struct tw_lane_device *device, uint64_t offset);
+// All scans up to and with `number` are, or need not be.
+void tw_lane_device_acknowledge_scans(struct tw_lane_device *device, uint64_t number);
 // What becomes of the file that is read.
 void tw_lane_device_file_answer(struct tw_lane_device *device, enum tw_file_answer answer, const char *why);
 // What the device sent could not be kept: it is asked again from the last place that was.

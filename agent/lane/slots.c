@@ -62,13 +62,17 @@ int tw_identity_restore(struct tw_lane *lane, struct tw_error_text *err)
     return TW_OK;
 }
 
-static void store(const struct tw_identity *identity, struct tw_batch *batch)
+void tw_identity_store(const char *workstation, const struct tw_identity *who, struct tw_batch *batch)
 {
-    tw_json *stored = tw_json_pack("{s:s, s:s, s:I}", "scheme", identity->scheme, "pseudonym",
-                                   identity->pseudonym, "at_ms", identity->at_ms);
+    if (who == NULL || !who->present) {
+        tw_batch_lane(batch, workstation, (struct tw_slice){NULL, 0});
+        return;
+    }
+    tw_json *stored = tw_json_pack("{s:s, s:s, s:I}", "scheme", who->scheme, "pseudonym", who->pseudonym,
+                                   "at_ms", who->at_ms);
     struct tw_buf text = {0};
     tw_json_dump(stored, &text);
-    tw_batch_lane(batch, identity->workstation, tw_buf_slice(&text));
+    tw_batch_lane(batch, workstation, tw_buf_slice(&text));
     tw_json_free(stored);
     tw_buf_free(&text);
 }
@@ -77,20 +81,15 @@ void tw_identity_set(struct tw_identity *identity, const char *scheme, const cha
                      const char *pseudonym, int64_t now_ms, struct tw_batch *batch)
 {
     tw_identity_remember(identity, scheme, pseudonym, card, now_ms);
-    store(identity, batch);
+    tw_identity_store(identity->workstation, identity, batch);
 }
 
 void tw_identity_keep(struct tw_lane *lane, const char *workstation, const struct tw_identity *waiting,
                       struct tw_batch *batch)
 {
     const struct tw_identity *identity = tw_identity_of(lane, workstation);
-    if (identity != NULL && identity->present) {
-        store(identity, batch);
-    } else if (waiting != NULL && waiting->present) {
-        store(waiting, batch);
-    } else {
-        tw_batch_lane(batch, workstation, (struct tw_slice){NULL, 0});
-    }
+    bool somebody = identity != NULL && identity->present;
+    tw_identity_store(workstation, somebody ? identity : waiting, batch);
 }
 
 void tw_identity_give_back(struct tw_lane *lane, struct tw_identity *taken)

@@ -9,6 +9,8 @@
 #include "agent/lane/tap_queue.h"
 #include "tillwire/tap_link.h"
 
+#define FRESH_MS 10000 // a card that was held out longer ago: nobody waits to be greeted
+
 struct tw_lane_tap {
     struct tw_lane *lane;
     struct tw_tap_flow *flow;
@@ -20,7 +22,11 @@ struct tw_lane_tap {
     int64_t timer_at;
     struct tw_slice bytes; // of the event that is being stepped, likewise:
     struct tw_reader_fact *fact;
-    uint64_t start; // the answer to the HELLO
+    const struct tw_tap_card *card;
+    int scan_outcome; // what tw_lane_identify said
+    uint64_t start;   // the answer to the HELLO
+    uint64_t last_us; // by the tap's clock, of what came last; 0: nothing yet
+    uint64_t card_us; // likewise of the last card that may still identify somebody; 0: none
 };
 
 static void step(struct tw_lane_tap *tap, const struct tw_tap_flow_event *event);
@@ -130,9 +136,16 @@ static void act(struct tw_lane_tap *tap, const struct tw_tap_flow_action *action
         count_masked(tap);
         tell_outcome(tap, tw_tap_queue_add(&tap->queue, action, tap->fact));
         break;
+    case TW_TAP_FLOW_QUEUE_SCAN:
+        tell_outcome(tap, tw_tap_queue_add_scan(&tap->queue, action, tap->card));
+        break;
+    case TW_TAP_FLOW_SKIP_SCAN:
+        tw_lane_count_scan(tap->lane, tap->queue.name, tap->scan_outcome);
+        break;
     case TW_TAP_FLOW_QUEUE_PLACE:
     case TW_TAP_FLOW_QUEUE_RESTARTED:
     case TW_TAP_FLOW_QUEUE_LOST:
+    case TW_TAP_FLOW_QUEUE_SCANS_LOST:
         tell_outcome(tap, tw_tap_queue_add(&tap->queue, action, NULL));
         break;
     case TW_TAP_FLOW_REPLACE:
@@ -147,6 +160,12 @@ static void act(struct tw_lane_tap *tap, const struct tw_tap_flow_action *action
     case TW_TAP_FLOW_ACKNOWLEDGE:
         if (tap->device != NULL) {
             tw_lane_device_acknowledge(tap->device, action->place.offset);
+            tw_lane_device_acknowledge_scans(tap->device, action->place.scan);
+        }
+        break;
+    case TW_TAP_FLOW_ACKNOWLEDGE_SCAN:
+        if (tap->device != NULL) {
+            tw_lane_device_acknowledge_scans(tap->device, action->place.scan);
         }
         break;
     case TW_TAP_FLOW_DROP:
@@ -207,12 +226,28 @@ static void on_fact(void *ctx, struct tw_reader_fact *fact)
 uint64_t tw_lane_tap_hello(struct tw_lane_tap *tap, const uint8_t boot[16], uint64_t first, uint64_t next)
 {
     tap->start = first;
+    tap->last_us = tap->card_us = 0;
     step(tap, &(struct tw_tap_flow_event){.kind = TW_TAP_FLOW_HELLO, .hello = {boot, first, next}});
     return tap->start;
 }
 
-void tw_lane_tap_bytes(struct tw_lane_tap *tap, uint64_t offset, struct tw_slice bytes)
+// A tap that nobody listened to for hours tells them at once. What was printed before a pause is read out
+// before what came after it, and a card identifies somebody for as long as any other.
+static void keep_time(struct tw_lane_tap *tap, uint64_t time_us)
 {
+    if (tap->last_us != 0 && time_us >= tap->last_us + UINT64_C(1000) * TW_TAP_FLOW_IDLE_MS) {
+        tell(tap, TW_TAP_FLOW_QUIET);
+    }
+    if (tap->card_us != 0 && time_us > tap->card_us + UINT64_C(1000) * TW_IDENTITY_MS) {
+        tw_tap_queue_forget_card(&tap->queue);
+        tap->card_us = 0;
+    }
+    tap->last_us = time_us > tap->last_us ? time_us : tap->last_us; // a scan may be told again
+}
+
+void tw_lane_tap_bytes(struct tw_lane_tap *tap, uint64_t offset, uint64_t time_us, struct tw_slice bytes)
+{
+    keep_time(tap, time_us);
     tap->bytes = bytes;
     step(tap, &(struct tw_tap_flow_event){.kind = TW_TAP_FLOW_BYTES, .span = {offset, offset + bytes.len}});
 }
@@ -228,6 +263,29 @@ void tw_lane_tap_mark(struct tw_lane_tap *tap, uint64_t offset, int mark)
 void tw_lane_tap_lost(struct tw_lane_tap *tap, uint64_t from, uint64_t to)
 {
     step(tap, &(struct tw_tap_flow_event){.kind = TW_TAP_FLOW_LOST, .span = {from, to}});
+}
+
+void tw_lane_tap_scan(struct tw_lane_tap *tap, const struct tw_tap_scan *scan)
+{
+    struct tw_lane_reading reading;
+    keep_time(tap, scan->time_us);
+    if (tw_reader_is_between(tap->reader)) { // the receipt that ended here is not this customer's
+        tell(tap, TW_TAP_FLOW_QUIET);
+    }
+    tap->scan_outcome =
+        scan->code.len > 0 ? tw_lane_identify(tap->lane, scan->code, &reading) : TW_ERR_NOT_FOUND;
+    bool loyalty = tap->scan_outcome == TW_OK;
+    const struct tw_tap_card card = {.reading = &reading, .is_fresh = scan->age_ms < FRESH_MS};
+    tap->card = &card;
+    tap->card_us = loyalty ? scan->time_us : tap->card_us;
+    step(tap, &(struct tw_tap_flow_event){.kind = TW_TAP_FLOW_SCAN, .scan = {scan->number, loyalty}});
+    tap->card = NULL;
+    tw_seal_wipe(&reading, sizeof reading);
+}
+
+void tw_lane_tap_scans_lost(struct tw_lane_tap *tap, uint64_t from, uint64_t to)
+{
+    step(tap, &(struct tw_tap_flow_event){.kind = TW_TAP_FLOW_SCANS_LOST, .span = {from, to}});
 }
 
 void tw_lane_tap_stop(struct tw_lane_tap *tap)
@@ -254,9 +312,7 @@ static struct tw_tap_place stored_place(const struct tw_lane_tap *tap)
     if (tw_journal_tap(tap->lane->with.journal, tap->queue.name, &stored) == TW_OK && stored.known) {
         memcpy(place.boot, stored.boot, sizeof stored.boot);
         place.offset = stored.offset;
-        if (stored.state_len == sizeof place.state) {
-            memcpy(&place.state, stored.state, sizeof place.state);
-        }
+        tw_tap_place_unpack(stored.state, stored.state_len, &place);
     }
     return place;
 }

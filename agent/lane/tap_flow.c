@@ -1,44 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/lane/tap_flow.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NEVER INT64_MAX
-
-// What goes on once the reader has given out what it holds.
-enum reason { NOTHING = 0, PAUSED, CLOSED, MET, GIVEN_UP };
-
-struct tw_tap_flow {
-    enum tw_tap_flow_state state;
-    struct tw_tap_place accounted; // every byte before belongs to a fact
-    struct tw_tap_place queued;    // every byte before is in a batch
-    struct tw_tap_place committed; // every byte before is durable
-
-    uint8_t boot[16];           // of the tap, as it last said
-    uint64_t fed;               // every byte before was given to the reader
-    uint64_t heard;             // the boot is known to have this many bytes
-    bool owes_gap;              // something of an earlier boot is lost, and that is not durable yet
-    struct tw_tap_place before; // where the queue ended when the boot was met
-
-    size_t count;  // batches queued, those at the journal included
-    size_t group;  // of them the oldest: they were submitted together, and are not durable yet
-    size_t flying; // of these the journal has not answered yet
-    bool alone;    // the next is submitted alone, to find out whether it can be kept at all
-
-    enum reason reading_out;
-    struct tw_tap_place met;     // of the HELLO that waits for it
-    uint64_t met_end;            // likewise, 0: the tap held nothing
-    uint64_t lost_from, lost_to; // of the LOST that does
-
-    int64_t idle_at, retry_at;
-    int64_t retry_ms; // after the next failure
-};
+#include "agent/lane/tap_flow_parts.h"
 
 // ---- actions ----
 
-static struct tw_tap_flow_action *add(struct tw_tap_flow_actions *out, enum tw_tap_flow_action_kind kind)
+struct tw_tap_flow_action *tw_tap_flow_add(struct tw_tap_flow_actions *out, enum tw_tap_flow_action_kind kind)
 {
     assert(out->count < TW_TAP_FLOW_ACTIONS); // HELLO and LANDED ask for most: three
     struct tw_tap_flow_action *action = &out->list[out->count++];
@@ -53,14 +22,13 @@ static bool same_boot(const uint8_t a[16], const uint8_t b[16])
 
 static bool same_place(const struct tw_tap_place *a, const struct tw_tap_place *b)
 {
-    return same_boot(a->boot, b->boot) && a->offset == b->offset;
+    return same_boot(a->boot, b->boot) && a->offset == b->offset && a->scan == b->scan;
 }
 
-// A batch that accounts for everything so far.
-static struct tw_tap_flow_action *queue(struct tw_tap_flow *flow, enum tw_tap_flow_action_kind kind,
-                                        struct tw_tap_flow_actions *out)
+struct tw_tap_flow_action *tw_tap_flow_queue(struct tw_tap_flow *flow, enum tw_tap_flow_action_kind kind,
+                                             struct tw_tap_flow_actions *out)
 {
-    struct tw_tap_flow_action *action = add(out, kind);
+    struct tw_tap_flow_action *action = tw_tap_flow_add(out, kind);
     action->place = flow->accounted;
     flow->queued = flow->accounted;
     flow->count++;
@@ -85,14 +53,14 @@ static void submit_next(struct tw_tap_flow *flow, struct tw_tap_flow_actions *ou
     if (flow->count > 0 && flow->flying == 0) {
         size_t most = flow->alone ? 1 : TW_TAP_FLOW_TOGETHER;
         flow->group = flow->flying = flow->count < most ? flow->count : most;
-        add(out, TW_TAP_FLOW_SUBMIT)->count = flow->group;
+        tw_tap_flow_add(out, TW_TAP_FLOW_SUBMIT)->count = flow->group;
     }
 }
 
 static void restore_reader(struct tw_tap_flow *flow, struct tw_tap_flow_actions *out)
 {
     flow->fed = flow->accounted.offset;
-    add(out, TW_TAP_FLOW_RESTORE)->place = flow->accounted;
+    tw_tap_flow_add(out, TW_TAP_FLOW_RESTORE)->place = flow->accounted;
 }
 
 // ---- falling back ----
@@ -115,8 +83,8 @@ static void fall(struct tw_tap_flow *flow, int64_t now, struct tw_tap_flow_actio
 {
     flow->group = flow->flying > 0 ? flow->group : 0;
     flow->count = flow->group;
-    flow->idle_at = NEVER;
-    add(out, TW_TAP_FLOW_DROP)->count = flow->count;
+    flow->idle_at = TW_TAP_FLOW_NEVER;
+    tw_tap_flow_add(out, TW_TAP_FLOW_DROP)->count = flow->count;
     if (flow->flying > 0) {
         flow->state = TW_TAP_FLOW_FALLING;
     } else {
@@ -136,21 +104,28 @@ static void fallen_tick(struct tw_tap_flow *flow, int64_t now, const struct tw_t
 {
     (void)event;
     if (now >= flow->retry_at) {
-        flow->retry_at = NEVER;
-        (void)add(out, TW_TAP_FLOW_REOPEN);
+        flow->retry_at = TW_TAP_FLOW_NEVER;
+        (void)tw_tap_flow_add(out, TW_TAP_FLOW_REOPEN);
     }
 }
 
 // ---- reading ----
 
+static void quiet(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow_event *event,
+                  struct tw_tap_flow_actions *out)
+{
+    (void)now;
+    (void)event;
+    flow->idle_at = TW_TAP_FLOW_NEVER;
+    flow->reading_out = PAUSED;
+    (void)tw_tap_flow_add(out, TW_TAP_FLOW_PAUSE);
+}
+
 static void reading_tick(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow_event *event,
                          struct tw_tap_flow_actions *out)
 {
-    (void)event;
     if (now >= flow->idle_at) {
-        flow->idle_at = NEVER;
-        flow->reading_out = PAUSED;
-        (void)add(out, TW_TAP_FLOW_PAUSE);
+        quiet(flow, now, event, out);
     }
 }
 
@@ -165,7 +140,7 @@ static void bytes(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flo
     flow->fed = event->span.to;
     hear(flow, event->span.to);
     flow->idle_at = now + TW_TAP_FLOW_IDLE_MS;
-    (void)add(out, TW_TAP_FLOW_FEED);
+    (void)tw_tap_flow_add(out, TW_TAP_FLOW_FEED);
 }
 
 static void till_closed(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow_event *event,
@@ -174,7 +149,7 @@ static void till_closed(struct tw_tap_flow *flow, int64_t now, const struct tw_t
     (void)now;
     (void)event;
     flow->reading_out = CLOSED;
-    (void)add(out, TW_TAP_FLOW_FINISH);
+    (void)tw_tap_flow_add(out, TW_TAP_FLOW_FINISH);
 }
 
 static void lost(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow_event *event,
@@ -185,7 +160,7 @@ static void lost(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow
         flow->reading_out = GIVEN_UP;
         flow->lost_from = event->span.from > flow->fed ? event->span.from : flow->fed;
         flow->lost_to = event->span.to;
-        (void)add(out, TW_TAP_FLOW_FINISH);
+        (void)tw_tap_flow_add(out, TW_TAP_FLOW_FINISH);
     }
 }
 
@@ -197,9 +172,9 @@ static void fact(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow
     flow->accounted.offset = event->fact.end;
     flow->accounted.state = event->fact.state;
     if (event->fact.blank) {
-        (void)add(out, TW_TAP_FLOW_SKIP);
+        (void)tw_tap_flow_add(out, TW_TAP_FLOW_SKIP);
     } else {
-        (void)queue(flow, TW_TAP_FLOW_QUEUE_FACT, out);
+        (void)tw_tap_flow_queue(flow, TW_TAP_FLOW_QUEUE_FACT, out);
     }
 }
 
@@ -207,7 +182,7 @@ static void fact(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow
 
 static void start(struct tw_tap_flow *flow, struct tw_tap_flow_actions *out)
 {
-    add(out, TW_TAP_FLOW_START)->place = flow->accounted;
+    tw_tap_flow_add(out, TW_TAP_FLOW_START)->place = flow->accounted;
 }
 
 // A boot that was not accounted for yet: a new one, or one of which nothing could be kept so far. It is asked
@@ -216,16 +191,17 @@ static void begin_boot(struct tw_tap_flow *flow, struct tw_tap_flow_actions *out
 {
     if (!same_boot(flow->boot, flow->met.boot)) {
         flow->before = flow->queued;
-        flow->heard = 0;
+        flow->heard = flow->heard_scan = 0;
     }
     hear(flow, flow->met_end);
     memcpy(flow->boot, flow->met.boot, sizeof flow->boot);
     memcpy(flow->accounted.boot, flow->met.boot, sizeof flow->accounted.boot);
     account_to(flow, 0);
+    flow->accounted.scan = 0;
     restore_reader(flow, out);
     start(flow, out);
     if (flow->owes_gap) {
-        (void)queue(flow, TW_TAP_FLOW_QUEUE_RESTARTED, out);
+        (void)tw_tap_flow_queue(flow, TW_TAP_FLOW_QUEUE_RESTARTED, out);
     }
 }
 
@@ -241,7 +217,7 @@ static void resume(struct tw_tap_flow *flow, struct tw_tap_flow_actions *out)
     restore_reader(flow, out);
     start(flow, out);
     if (gone > 0) {
-        queue(flow, TW_TAP_FLOW_QUEUE_LOST, out)->bytes = gone;
+        tw_tap_flow_queue(flow, TW_TAP_FLOW_QUEUE_LOST, out)->bytes = gone;
     }
 }
 
@@ -262,7 +238,8 @@ static void remember_met(struct tw_tap_flow *flow, const struct tw_tap_flow_even
     flow->met_end = event->hello.next > event->hello.first ? event->hello.next : 0; // else it holds nothing
     if (!same_boot(flow->met.boot, flow->boot)) {
         bool known = same_boot(flow->accounted.boot, flow->boot);
-        flow->owes_gap = flow->owes_gap || flow->heard > (known ? flow->accounted.offset : 0);
+        flow->owes_gap = flow->owes_gap || flow->heard > (known ? flow->accounted.offset : 0) ||
+                         flow->heard_scan > (known ? flow->accounted.scan : 0);
     }
 }
 
@@ -275,7 +252,7 @@ static void reading_hello(struct tw_tap_flow *flow, int64_t now, const struct tw
         meet(flow, out);
     } else {
         flow->reading_out = MET; // what the boot before left behind comes first
-        (void)add(out, TW_TAP_FLOW_FINISH);
+        (void)tw_tap_flow_add(out, TW_TAP_FLOW_FINISH);
     }
 }
 
@@ -285,7 +262,7 @@ static void fallen_hello(struct tw_tap_flow *flow, int64_t now, const struct tw_
 {
     (void)now;
     flow->state = TW_TAP_FLOW_READING;
-    flow->retry_at = NEVER;
+    flow->retry_at = TW_TAP_FLOW_NEVER;
     remember_met(flow, event);
     meet(flow, out);
 }
@@ -296,7 +273,7 @@ static void early_hello(struct tw_tap_flow *flow, int64_t now, const struct tw_t
 {
     (void)flow;
     (void)now;
-    add(out, TW_TAP_FLOW_START)->place.offset = event->hello.first;
+    tw_tap_flow_add(out, TW_TAP_FLOW_START)->place.offset = event->hello.first;
 }
 
 // ---- once the reader gave out what it held ----
@@ -306,7 +283,7 @@ static void read_out(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_
 {
     (void)now;
     (void)event;
-    enum reason reason = flow->reading_out;
+    enum tw_tap_flow_reason reason = flow->reading_out;
     flow->reading_out = NOTHING;
     if (reason == MET) {
         meet(flow, out);
@@ -314,9 +291,9 @@ static void read_out(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_
         hear(flow, flow->lost_to);
         account_to(flow, flow->lost_to);
         restore_reader(flow, out);
-        queue(flow, TW_TAP_FLOW_QUEUE_LOST, out)->bytes = flow->lost_to - flow->lost_from;
+        tw_tap_flow_queue(flow, TW_TAP_FLOW_QUEUE_LOST, out)->bytes = flow->lost_to - flow->lost_from;
     } else if (reason == PAUSED && flow->accounted.offset != flow->queued.offset) {
-        (void)queue(flow, TW_TAP_FLOW_QUEUE_PLACE, out);
+        (void)tw_tap_flow_queue(flow, TW_TAP_FLOW_QUEUE_PLACE, out);
     }
 }
 
@@ -327,7 +304,7 @@ static void read_out_in_vain(struct tw_tap_flow *flow, int64_t now, const struct
     (void)now;
     (void)event;
     if (flow->reading_out == MET) {
-        add(out, TW_TAP_FLOW_START)->place = flow->met;
+        tw_tap_flow_add(out, TW_TAP_FLOW_START)->place = flow->met;
     }
     flow->reading_out = NOTHING;
 }
@@ -350,7 +327,7 @@ static void keep(struct tw_tap_flow *flow, const struct tw_tap_place *after, str
     flow->alone = false;
     flow->count--;
     flow->group--;
-    (void)add(out, TW_TAP_FLOW_SETTLE);
+    (void)tw_tap_flow_add(out, TW_TAP_FLOW_SETTLE);
 }
 
 static void reading_landed(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow_event *event,
@@ -360,7 +337,7 @@ static void reading_landed(struct tw_tap_flow *flow, int64_t now, const struct t
     bool unkeepable = (error == TW_ERR_TOO_LARGE || error == TW_ERR_INVALID) && event->landed.sale;
     flow->flying--;
     if (unkeepable && flow->group == 1) {
-        (void)add(out, TW_TAP_FLOW_REPLACE); // so that the tap gets past it
+        (void)tw_tap_flow_add(out, TW_TAP_FLOW_REPLACE); // so that the tap gets past it
     } else if (error != TW_OK) {
         flow->alone = unkeepable; // what was submitted with it comes back, too
         fall(flow, now, out);
@@ -369,7 +346,9 @@ static void reading_landed(struct tw_tap_flow *flow, int64_t now, const struct t
     }
     if (error == TW_OK && flow->flying == 0) {
         if (same_boot(flow->committed.boot, flow->boot)) { // the tap numbers the bytes of each boot anew
-            add(out, TW_TAP_FLOW_ACKNOWLEDGE)->place = flow->committed;
+            struct tw_tap_flow_action *told = tw_tap_flow_add(out, TW_TAP_FLOW_ACKNOWLEDGE);
+            told->place = flow->committed;
+            told->place.scan = flow->count == 0 ? flow->accounted.scan : flow->committed.scan;
         }
         submit_next(flow, out);
     }
@@ -404,23 +383,23 @@ static void stop(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow
     (void)event;
     (void)out;
     flow->state = TW_TAP_FLOW_STOPPED;
-    flow->idle_at = flow->retry_at = NEVER;
+    flow->idle_at = flow->retry_at = TW_TAP_FLOW_NEVER;
 }
 
 // ---- the table ----
 
-typedef void handler(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow_event *event,
-                     struct tw_tap_flow_actions *out);
-
 // NULL: of no meaning in this state.
 // clang-format off
-static handler *const table[TW_TAP_FLOW_INPUTS][TW_TAP_FLOW_STATES] = {
+static tw_tap_flow_handler *const table[TW_TAP_FLOW_INPUTS][TW_TAP_FLOW_STATES] = {
     //                        READING         FALLING           FALLEN            STOPPED
     [TW_TAP_FLOW_TICK]     = {reading_tick,   NULL,             fallen_tick,      NULL},
     [TW_TAP_FLOW_HELLO]    = {reading_hello,  early_hello,      fallen_hello,     early_hello},
     [TW_TAP_FLOW_BYTES]    = {bytes,          NULL,             NULL,             NULL},
     [TW_TAP_FLOW_CLOSED]   = {till_closed,    NULL,             NULL,             NULL},
     [TW_TAP_FLOW_LOST]     = {lost,           NULL,             NULL,             NULL},
+    [TW_TAP_FLOW_QUIET]    = {quiet,          NULL,             NULL,             NULL},
+    [TW_TAP_FLOW_SCAN]     = {tw_tap_flow_scan, NULL,           NULL,             NULL},
+    [TW_TAP_FLOW_SCANS_LOST] = {tw_tap_flow_scans_lost, NULL,   NULL,             NULL},
     [TW_TAP_FLOW_FACT]     = {fact,           NULL,             NULL,             NULL},
     [TW_TAP_FLOW_READ_OUT] = {read_out,       read_out_in_vain, read_out_in_vain, NULL},
     [TW_TAP_FLOW_QUEUED]   = {queued,         NULL,             NULL,             NULL},
@@ -434,7 +413,7 @@ void tw_tap_flow_step(struct tw_tap_flow *flow, int64_t now_ms, const struct tw_
                       struct tw_tap_flow_actions *out)
 {
     out->count = 0;
-    handler *handle = table[event->kind][flow->state];
+    tw_tap_flow_handler *handle = table[event->kind][flow->state];
     if (handle != NULL) {
         handle(flow, now_ms, event, out);
     }
@@ -454,7 +433,8 @@ struct tw_tap_flow *tw_tap_flow_new(const struct tw_tap_place *committed)
     flow->committed = flow->queued = flow->accounted = flow->before = *committed;
     memcpy(flow->boot, committed->boot, sizeof flow->boot);
     flow->fed = flow->heard = committed->offset;
-    flow->idle_at = flow->retry_at = NEVER;
+    flow->heard_scan = committed->scan;
+    flow->idle_at = flow->retry_at = TW_TAP_FLOW_NEVER;
     flow->retry_ms = TW_TAP_FLOW_RETRY_MS;
     return flow;
 }

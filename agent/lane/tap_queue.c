@@ -122,6 +122,9 @@ void tw_tap_queue_settle_first(struct tw_tap_queue *queue)
         tw_metrics_add(queue->lane->with.metrics, TW_METRIC_RECEIPTS, queue->name,
                        repeat ? "repeat" : flight->counted, 1);
     }
+    if (flight->is_scan) {
+        tw_lane_count_scan(queue->lane, queue->name, TW_OK);
+    }
     free_first(queue);
 }
 
@@ -158,23 +161,55 @@ int tw_tap_queue_replace_first(struct tw_tap_queue *queue)
     return TW_OK;
 }
 
+// The next behind it that changes who stands at the workstation, or NULL.
+static const struct tw_tap_flight *next_change(const struct tw_tap_flight *flight)
+{
+    const struct tw_tap_flight *next = flight->next;
+    while (next != NULL && !next->is_sale && !next->is_scan) {
+        next = next->next;
+    }
+    return next;
+}
+
+static bool is_scan_behind(const struct tw_tap_flight *flight)
+{
+    const struct tw_tap_flight *next = flight->next;
+    while (next != NULL && !next->is_scan) {
+        next = next->next;
+    }
+    return next != NULL;
+}
+
+// Who stands at the workstation once this much is durable. Where scans of the tap wait as well, what is
+// remembered of now may be of later ones.
+static void keep_identity(struct tw_tap_queue *queue, const struct tw_tap_flight *flight,
+                          struct tw_batch *batch)
+{
+    const struct tw_tap_flight *next = next_change(flight);
+    const struct tw_identity *waiting = next != NULL && next->is_sale ? &next->taken : NULL;
+    if (flight->is_scan && (flight->is_again || next != NULL)) {
+        tw_identity_store(queue->workstation, &flight->scanned, batch);
+    } else if (flight->taken.present && is_scan_behind(flight)) {
+        tw_identity_store(queue->workstation, waiting, batch);
+    } else if (flight->taken.present || flight->is_scan) {
+        tw_identity_keep(queue->lane, queue->workstation, waiting, batch);
+    }
+}
+
 struct tw_batch *tw_tap_queue_take(struct tw_tap_queue *queue, struct tw_tap_flight *flight,
                                    const struct tw_tap_flight *ahead)
 {
     struct tw_batch *batch = flight->batch;
+    uint8_t state[TW_TAP_PLACE_BYTES];
     flight->batch = NULL;
     if (ahead != NULL) {
-        tw_batch_tap_upon(batch, ahead->after.boot, ahead->after.offset);
+        tw_tap_place_pack(&ahead->after, state);
+        tw_batch_tap_upon(batch, ahead->after.boot, ahead->after.offset, tw_slice_make(state, sizeof state));
     }
+    tw_tap_place_pack(&flight->after, state);
     tw_batch_tap(batch, queue->name, flight->after.boot, flight->after.offset,
-                 tw_slice_make(&flight->after.state, sizeof flight->after.state));
-    if (flight->taken.present) {
-        const struct tw_tap_flight *next = flight->next;
-        while (next != NULL && !next->is_sale) {
-            next = next->next;
-        }
-        tw_identity_keep(queue->lane, queue->workstation, next != NULL ? &next->taken : NULL, batch);
-    }
+                 tw_slice_make(state, sizeof state));
+    keep_identity(queue, flight, batch);
     return batch;
 }
 
@@ -269,9 +304,14 @@ int tw_tap_queue_add(struct tw_tap_queue *queue, const struct tw_tap_flow_action
         rc = add_fact(queue, flight, fact, known);
     } else if (action->kind == TW_TAP_FLOW_QUEUE_RESTARTED) {
         add_gap(queue, flight, "tap_restarted", tw_json_pack("n"),
-                "The tap started anew with bytes that nobody had taken yet.");
+                "The tap started anew with bytes or scans that nobody had taken yet.");
     } else if (action->kind == TW_TAP_FLOW_QUEUE_LOST) {
         add_lost(queue, flight, action->bytes);
+    } else if (action->kind == TW_TAP_FLOW_QUEUE_SCANS_LOST) {
+        char detail[80];
+        (void)snprintf(detail, sizeof detail, "Scans that the tap had no more room for: %llu.",
+                       (unsigned long long)action->count);
+        add_gap(queue, flight, "tap_overrun", tw_json_pack("n"), detail);
     }
     if (rc != TW_OK) {
         free_flight(flight);
@@ -285,4 +325,61 @@ int tw_tap_queue_add(struct tw_tap_queue *queue, const struct tw_tap_flow_action
     }
     enqueue(queue, flight);
     return TW_OK;
+}
+
+// ---- scans ----
+
+static bool was_told(const struct tw_tap_queue *queue, const struct tw_tap_place *place)
+{
+    return place->scan <= queue->scan_number &&
+           memcmp(place->boot, queue->scan_boot, sizeof queue->scan_boot) == 0;
+}
+
+static void identify(struct tw_tap_queue *queue, const struct tw_tap_flight *flight,
+                     const struct tw_tap_card *card)
+{
+    struct tw_identity *identity = tw_identity_of(queue->lane, queue->workstation);
+    memcpy(queue->scan_boot, flight->after.boot, sizeof queue->scan_boot);
+    queue->scan_number = flight->after.scan;
+    queue->card_at_ms = flight->scanned.at_ms;
+    if (identity != NULL) {
+        const char *workstation = identity->workstation;
+        *identity = flight->scanned;
+        identity->workstation = workstation;
+    }
+    if (card->is_fresh) {
+        tw_lane_greet(queue->lane, queue->workstation, card->reading->pseudonym);
+    }
+}
+
+int tw_tap_queue_add_scan(struct tw_tap_queue *queue, const struct tw_tap_flow_action *action,
+                          const struct tw_tap_card *card)
+{
+    const struct tw_lane_reading *reading = card->reading;
+    struct tw_tap_flight *flight = new_flight(queue);
+    if (flight == NULL) {
+        return TW_ERR_NOMEM;
+    }
+    const struct tw_clock *clock = queue->lane->with.clock;
+    flight->after = action->place;
+    flight->is_scan = true;
+    flight->is_again = was_told(queue, &action->place);
+    tw_identity_remember(&flight->scanned, reading->scan.scheme, reading->pseudonym, reading->scan.card,
+                         clock->wall_ms(clock));
+    tw_lane_scan_event(flight->batch, queue->name, queue->workstation, reading);
+    if (!flight->is_again) {
+        identify(queue, flight, card);
+    }
+    enqueue(queue, flight);
+    return TW_OK;
+}
+
+void tw_tap_queue_forget_card(struct tw_tap_queue *queue)
+{
+    struct tw_identity gone = {0};
+    struct tw_identity *identity = tw_identity_of(queue->lane, queue->workstation);
+    if (identity != NULL && identity->present && identity->at_ms == queue->card_at_ms) {
+        (void)tw_identity_take(identity, &(struct tw_identity_clue){0}, &gone);
+        tw_seal_wipe(&gone, sizeof gone);
+    }
 }

@@ -3,7 +3,9 @@
 // A tap's batches on their way to the journal, oldest first: how the flow's QUEUE, REPLACE, SETTLE and DROP
 // are carried out. Each batch knows the place after which its bytes are accounted for. Of a sale that is
 // dropped and will be read again, who its customer was is kept with that place: whoever was scanned since
-// belongs to later papers, and however many wait, each has its own customer on every reading (P3).
+// belongs to later papers, and however many wait, each has its own customer on every reading (P3). A scan of
+// the tap's own scanner is a batch among the papers; when it is told again it identifies nobody a second
+// time.
 //
 // Threading: the loop thread. Memory: the queue owns its batches. Time: from the lane's clock.
 // Errors: TW_ERR_NOMEM, and those of tw_sale_event; the queue is unchanged then.
@@ -24,10 +26,12 @@ struct tw_tap_flight {
     struct tw_batch *batch;  // NULL once it is in the journal's hands
     struct tw_tap_place after;
     struct tw_tap_summary summary;
-    struct tw_identity taken; // by its sale
-    int64_t read_ms;          // when it was read for the first time, wall clock
-    bool is_sale;             // also where it is too large to be told as one
-    const char *counted;      // "sale", "unparsed" or NULL
+    struct tw_identity taken;   // by its sale
+    int64_t read_ms;            // when it was read for the first time, wall clock
+    bool is_sale;               // also where it is too large to be told as one
+    bool is_scan, is_again;     // a loyalty card; which was told before
+    struct tw_identity scanned; // whose it is
+    const char *counted;        // "sale", "unparsed" or NULL
     struct tw_journal_result result;
     struct tw_post post;
     struct tw_tap_flight *next;
@@ -40,11 +44,25 @@ struct tw_tap_queue {
     struct tw_tap_flight *first, *last;
     struct tw_tap_flight *again; // dropped sales, in the order of their papers, without batches
     struct tw_drift drift[2];    // store, workstation
+    uint8_t scan_boot[16];       // of the tap, whose scans up to
+    uint64_t scan_number;        // this one have identified whom they could
+    int64_t card_at_ms;          // when the last of them did, wall clock
+};
+
+// A loyalty card from the tap's scanner.
+struct tw_tap_card {
+    const struct tw_lane_reading *reading;
+    bool is_fresh; // whoever it belongs to is there now
 };
 
 // Makes the batch a QUEUE action asks for; `fact` is that of QUEUE_FACT, else NULL.
 int TW_MUST_CHECK tw_tap_queue_add(struct tw_tap_queue *queue, const struct tw_tap_flow_action *action,
                                    const struct tw_reader_fact *fact);
+// Makes the batch of QUEUE_SCAN. The card identifies who comes next, and a display greets who is there.
+int TW_MUST_CHECK tw_tap_queue_add_scan(struct tw_tap_queue *queue, const struct tw_tap_flow_action *action,
+                                        const struct tw_tap_card *card);
+// Too long ago by the tap's clock: whom its last card identified is gone, unless somebody else came since.
+void tw_tap_queue_forget_card(struct tw_tap_queue *queue);
 // The first, a sale larger than an event may be, is told of in words; it was its customer's.
 int TW_MUST_CHECK tw_tap_queue_replace_first(struct tw_tap_queue *queue);
 // The batch of one that is submitted now: with the tap's place and who stands at the workstation. It is kept

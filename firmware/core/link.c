@@ -27,13 +27,7 @@ uint32_t tw_link_crc32(uint32_t crc, const uint8_t *bytes, size_t len)
 
 // COBS: each run of up to 254 bytes without a zero is led by its length plus one; a run shorter
 // than 254 stands for itself and the zero behind it.
-struct cobs_writer {
-    uint8_t *out;
-    size_t code_at;
-    size_t len;
-};
-
-static void cobs_put(struct cobs_writer *writer, const uint8_t *bytes, size_t len)
+static void cobs_put(struct tw_link_writer *writer, const uint8_t *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         if (bytes[i] != 0) {
@@ -47,8 +41,24 @@ static void cobs_put(struct cobs_writer *writer, const uint8_t *bytes, size_t le
     }
 }
 
-static size_t cobs_end(struct cobs_writer *writer)
+void tw_link_begin(struct tw_link_writer *writer, uint8_t type, uint8_t sequence, uint8_t *out)
 {
+    const uint8_t head[2] = {type, sequence};
+    *writer = (struct tw_link_writer){.out = out, .code_at = 0, .len = 1, .crc = 0};
+    tw_link_add(writer, head, sizeof head);
+}
+
+void tw_link_add(struct tw_link_writer *writer, const uint8_t *bytes, size_t len)
+{
+    writer->crc = tw_link_crc32(writer->crc, bytes, len);
+    cobs_put(writer, bytes, len);
+}
+
+size_t tw_link_end(struct tw_link_writer *writer)
+{
+    uint8_t tail[4];
+    tw_link_put(tail, writer->crc, sizeof tail);
+    cobs_put(writer, tail, sizeof tail);
     writer->out[writer->code_at] = (uint8_t)(writer->len - writer->code_at);
     writer->out[writer->len++] = 0;
     return writer->len;
@@ -59,15 +69,10 @@ size_t tw_link_encode(uint8_t type, uint8_t sequence, const uint8_t *payload, si
     if (len > TW_LINK_MAX_PAYLOAD) {
         return 0;
     }
-    const uint8_t head[2] = {type, sequence};
-    uint8_t tail[4];
-    uint32_t crc = tw_link_crc32(0, head, sizeof head);
-    tw_link_put(tail, tw_link_crc32(crc, payload, len), 4);
-    struct cobs_writer writer = {.out = out, .code_at = 0, .len = 1};
-    cobs_put(&writer, head, sizeof head);
-    cobs_put(&writer, payload, len);
-    cobs_put(&writer, tail, sizeof tail);
-    return cobs_end(&writer);
+    struct tw_link_writer writer;
+    tw_link_begin(&writer, type, sequence, out);
+    tw_link_add(&writer, payload, len);
+    return tw_link_end(&writer);
 }
 
 // Decodes in place. Returns the decoded length, or 0 when a code points beyond the end.

@@ -3,14 +3,21 @@
 
 #include <string.h>
 
+// Both rings begin at a base that follows their oldest entry, so that a place is found without a division: on
+// a board that would be a call into flash, and this runs while the flash is busy.
+static size_t wrapped(uint64_t distance, size_t ring)
+{
+    return (size_t)(distance < ring ? distance : distance - ring);
+}
+
 static struct tw_tap_record *record_at(const struct tw_tap *tap, uint64_t index)
 {
-    return &tap->memory.records[index % tap->memory.record_count];
+    return &tap->memory.records[wrapped(index - tap->record_base, tap->memory.record_count)];
 }
 
 static size_t place_of(const struct tw_tap *tap, uint64_t offset)
 {
-    return (size_t)((offset - tap->base) % tap->memory.ring_bytes);
+    return wrapped(offset - tap->base, tap->memory.ring_bytes);
 }
 
 static size_t min_size(size_t a, uint64_t b)
@@ -35,6 +42,9 @@ static void drop_record(struct tw_tap *tap)
 {
     tap->base_time_us = record_at(tap, tap->record_first)->time_us;
     tap->record_first++;
+    if (tap->record_first - tap->record_base >= tap->memory.record_count) {
+        tap->record_base += tap->memory.record_count;
+    }
     if (tap->record_send < tap->record_first) {
         tap->record_send = tap->record_first;
     }
@@ -45,6 +55,11 @@ static void advance(struct tw_tap *tap, uint64_t offset)
 {
     wipe(tap, tap->first, offset < tap->next ? offset : tap->next);
     tap->first = offset;
+    if (offset >= tap->next) {
+        tap->base = offset;
+    } else if (offset - tap->base >= tap->memory.ring_bytes) {
+        tap->base += tap->memory.ring_bytes;
+    }
     while (tap->record_first < tap->record_next && record_at(tap, tap->record_first)->offset < offset) {
         drop_record(tap);
     }
@@ -60,9 +75,6 @@ void tw_tap_forget(struct tw_tap *tap, uint64_t offset)
 {
     if (offset > tap->first) {
         advance(tap, offset);
-    }
-    if (tap->first == tap->next) {
-        tap->base = tap->next;
     }
     if (offset > tap->acked) {
         tap->acked = offset;
@@ -118,11 +130,16 @@ static void merge_marks(struct tw_tap *tap)
     tap->record_next--;
 }
 
+uint64_t tw_tap_moment(struct tw_tap *tap, uint64_t time_us)
+{
+    tap->moment_us = time_us > tap->moment_us ? time_us : tap->moment_us + 1;
+    return tap->moment_us;
+}
+
 void tw_tap_mark(struct tw_tap *tap, enum tw_link_mark what, uint64_t time_us)
 {
-    tap->mark_time_us = time_us > tap->mark_time_us ? time_us : tap->mark_time_us + 1;
     merge_marks(tap);
-    add_record(tap, (uint8_t)what, tap->mark_time_us);
+    add_record(tap, (uint8_t)what, tw_tap_moment(tap, time_us));
 }
 
 // Times use at most three quarters of the table: marks matter more.
@@ -153,19 +170,24 @@ uint64_t tw_tap_find_record(const struct tw_tap *tap, uint64_t offset)
     return low;
 }
 
-const struct tw_tap_record *tw_tap_take_mark(struct tw_tap *tap)
+const struct tw_tap_record *tw_tap_due_mark(struct tw_tap *tap)
 {
     while (tap->record_send < tap->record_next) {
         const struct tw_tap_record *record = record_at(tap, tap->record_send);
         if (record->offset > tap->send) {
             return NULL;
         }
-        tap->record_send++;
         if (record->what != 0) {
             return record;
         }
+        tap->record_send++;
     }
     return NULL;
+}
+
+void tw_tap_pass_mark(struct tw_tap *tap)
+{
+    tap->record_send++;
 }
 
 // ---- bytes
@@ -176,6 +198,7 @@ void tw_tap_print(struct tw_tap *tap, const uint8_t *bytes, size_t len, uint64_t
         return;
     }
     stamp(tap, time_us);
+    tap->print_us = time_us;
     size_t ring = tap->memory.ring_bytes;
     uint64_t end = tap->next + len;
     if (end - tap->first > ring) {
@@ -195,7 +218,15 @@ void tw_tap_print(struct tw_tap *tap, const uint8_t *bytes, size_t len, uint64_t
     }
 }
 
-size_t tw_tap_copy_out(const struct tw_tap *tap, uint64_t offset, uint8_t *out, size_t room)
+void tw_tap_skip(struct tw_tap *tap, uint64_t count)
+{
+    if (count > 0) {
+        give_up(tap, tap->next + count);
+        tap->next += count;
+    }
+}
+
+size_t tw_tap_piece(const struct tw_tap *tap, uint64_t offset, size_t room, const uint8_t **bytes)
 {
     size_t at = place_of(tap, offset);
     size_t len = min_size(room, tap->next - offset);
@@ -203,7 +234,7 @@ size_t tw_tap_copy_out(const struct tw_tap *tap, uint64_t offset, uint8_t *out, 
     if (tap->record_send < tap->record_next) {
         len = min_size(len, record_at(tap, tap->record_send)->offset - offset);
     }
-    memcpy(out, tap->memory.ring + at, len);
+    *bytes = tap->memory.ring + at;
     return len;
 }
 

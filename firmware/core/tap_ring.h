@@ -16,13 +16,14 @@ void tw_tap_forget(struct tw_tap *tap, uint64_t offset);
 // Index of the oldest record at or after `offset`.
 uint64_t tw_tap_find_record(const struct tw_tap *tap, uint64_t offset);
 
-// The next mark at the send position, or NULL; borrowed until the next call. Moves the send
-// position of records past it and past every time record on the way.
-const struct tw_tap_record *tw_tap_take_mark(struct tw_tap *tap);
+// The next mark at the send position, or NULL; borrowed until the next call. Moves the send position
+// of records past every time record on the way, and tw_tap_pass_mark past that mark.
+const struct tw_tap_record *tw_tap_due_mark(struct tw_tap *tap);
+void tw_tap_pass_mark(struct tw_tap *tap);
 
-// Copies at most `room` bytes from `offset` on that share one time and lie in one piece. Needs
-// first <= offset < next and room > 0; returns at least 1.
-size_t tw_tap_copy_out(const struct tw_tap *tap, uint64_t offset, uint8_t *out, size_t room);
+// At most `room` bytes from `offset` on that share one time and lie in one piece, borrowed until the
+// next print. Needs first <= offset < next and room > 0; returns at least 1.
+size_t tw_tap_piece(const struct tw_tap *tap, uint64_t offset, size_t room, const uint8_t **bytes);
 
 // When the byte at the send position was printed.
 uint64_t tw_tap_time_at_send(const struct tw_tap *tap);

@@ -185,6 +185,31 @@ void tw_device_acknowledge(struct tw_device *device, uint64_t offset, int64_t mo
     }
 }
 
+void tw_device_acknowledge_scans(struct tw_device *device, uint64_t number, int64_t monotonic_ms)
+{
+    if (device->driver->ops->acknowledge_scans != NULL) {
+        device->driver->ops->acknowledge_scans(device->driver, number, monotonic_ms);
+    }
+    if (tw_device_is_up(device) && !device->faulty) {
+        flush(device); // as above
+    }
+}
+
+const struct tw_tap_report *tw_device_tap(const struct tw_device *device)
+{
+    return device->driver->ops->report != NULL ? device->driver->ops->report(device->driver) : NULL;
+}
+
+int tw_device_update(struct tw_device *device, struct tw_slice file, int64_t monotonic_ms,
+                     struct tw_error_text *err)
+{
+    if (device->driver->ops->update == NULL) {
+        return tw_fail(err, TW_ERR_REFUSED, "%s is a %s; only taps that are boards are updated like this",
+                       device->config.name, device->config.class_name);
+    }
+    return device->driver->ops->update(device->driver, file, monotonic_ms, err);
+}
+
 void tw_device_show(struct tw_device *device, const char *upper, const char *lower, int64_t monotonic_ms)
 {
     if (device->driver->ops->show == NULL) {

@@ -15,6 +15,7 @@
 
 #include "hal/io/io.h"
 #include "tillwire/device.h"
+#include "tillwire/tap_device.h"
 
 struct tw_driver;
 
@@ -38,6 +39,11 @@ struct tw_driver_ops {
     // How long the device may say nothing as things stand; INT64_MAX: as long as it likes. NULL: always so.
     int64_t (*patience_ms)(const struct tw_driver *driver);
     void (*acknowledge)(struct tw_driver *driver, uint64_t offset, int64_t now_ms);
+    // Taps only, NULL elsewhere (tillwire/tap_device.h): scans that are durable; what is known of it; new
+    // firmware.
+    void (*acknowledge_scans)(struct tw_driver *driver, uint64_t number, int64_t now_ms);
+    const struct tw_tap_report *(*report)(const struct tw_driver *driver);
+    int (*update)(struct tw_driver *driver, struct tw_slice file, int64_t now_ms, struct tw_error_text *err);
     // Two lines for people, UTF-8, to be copied; to be shown again after a loss. NULL: it shows nothing.
     void (*show)(struct tw_driver *driver, const char *upper, const char *lower);
     // What becomes of the file that is read; `why` may be NULL. NULL: it reads no files.

@@ -55,7 +55,8 @@ static int read_serial(struct tw_io *io, uint8_t *out, size_t cap, size_t *got)
         return outcome;
     }
     struct pollfd entry = {.fd = io->fd, .events = POLLIN};
-    return poll(&entry, 1, 0) == 0 ? TW_ERR_AGAIN : TW_ERR_CLOSED;
+    // POLLIN alone: a byte came since.
+    return poll(&entry, 1, 0) == 0 || entry.revents == POLLIN ? TW_ERR_AGAIN : TW_ERR_CLOSED;
 }
 
 static const struct tw_io_ops serial_ops = {read_serial, tw_io_fd_write, close_serial, NULL};

@@ -41,9 +41,11 @@ void tw_batch_idempotency(struct tw_batch *batch, const char *key, const uint8_t
 // The tap position and printer state after which this batch's bytes are accounted for.
 void tw_batch_tap(struct tw_batch *batch, const char *device, const uint8_t boot[16], uint64_t offset,
                   struct tw_slice state);
-// Only upon this position of the same tap: when another one is stored the batch fails with TW_ERR_AGAIN.
-// So that batches can be submitted one behind the other and none is kept without the one ahead of it.
-void tw_batch_tap_upon(struct tw_batch *batch, const uint8_t boot[16], uint64_t offset);
+// Only upon this position and state of the same tap: when others are stored the batch fails with
+// TW_ERR_AGAIN. So that batches can be submitted one behind the other and none is kept without the one ahead
+// of it.
+void tw_batch_tap_upon(struct tw_batch *batch, const uint8_t boot[16], uint64_t offset,
+                       struct tw_slice state);
 // What the lane remembers of the workstation. In a batch with a sale it is stored only when that is new.
 void tw_batch_lane(struct tw_batch *batch, const char *workstation, struct tw_slice state);
 

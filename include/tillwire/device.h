@@ -19,6 +19,7 @@
 #include "tillwire/err.h"
 
 struct tw_io_facts; // hal/io/io.h
+struct tw_tap_scan; // tillwire/tap_device.h
 
 // The life of a device; what leads from one to the other is in hal/README.md.
 //   symbol, word
@@ -95,6 +96,10 @@ struct tw_device_sink {
     void (*tap_mark)(void *ctx, const char *device, uint64_t offset, int mark);
     // Bytes [from, to) were given up by the tap before they were acknowledged.
     void (*tap_lost)(void *ctx, const char *device, uint64_t from, uint64_t to);
+    // The tap's scanner; both NULL where nobody asks. All before it in the stream was told, or is lost; scans
+    // [from, to) were given up by the tap. After tap_hello, scans not yet acknowledged are told again.
+    void (*tap_scan)(void *ctx, const char *device, const struct tw_tap_scan *scan);
+    void (*tap_scans_lost)(void *ctx, const char *device, uint64_t from, uint64_t to);
     // Ready (up, no `why`), stale (up, with `why`) or lost; `why` is one sentence for a person.
     // tw_device_status, which may be called from inside, says more.
     void (*state)(void *ctx, const char *device, bool up, const char *why);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "tillwire/err.h"
+#include "tillwire/tap_info.h"
 
 struct tw_io; // a transport, hal/io/io.h
 
@@ -33,6 +34,7 @@ struct tw_device_config {   // one entry of `devices:`; NULL or 0 where not give
     const char *code_id;    // serial scanner: whose one-letter identifiers are in front of codes
     const char *listen;     // tap over tcp: where tillwire-relay accepts the till, "host:port"
     const char *forward;    // and the printer it forwards to
+    struct tw_link_line till, printer, scanner; // tap that is a board: its lines; bits 0: as the board has it
     const char *path; // directory: the folder; unix: the socket to connect to (set by the agent for relays)
     const char *connect;     // tcp scanner: "host:port"
     const char *profile;     // tap: receipt profile, default "generic"

@@ -59,8 +59,7 @@ struct tw_journal_options {
 // a new epoch) or is sealed with a key that is not there, TW_ERR_IO, TW_ERR_FULL, TW_ERR_NOMEM.
 int TW_MUST_CHECK tw_journal_open(const struct tw_journal_options *options, struct tw_journal **out,
                                   struct tw_error_text *err);
-// Commits what was submitted, checkpoints, ends the thread. A read that still waits is forgotten. NULL
-// is allowed.
+// Commits what was submitted, checkpoints, ends the thread; a read that waits is forgotten. NULL is allowed.
 void tw_journal_close(struct tw_journal *journal);
 
 // What a restarted agent must know again. Synchronous [any] but in a callback; errors of the disk.
@@ -99,6 +98,9 @@ typedef void tw_journal_done_fn(void *ctx, const struct tw_journal_result *resul
 int TW_MUST_CHECK tw_journal_submit(struct tw_journal *journal, struct tw_batch *batch,
                                     tw_journal_done_fn *done, void *ctx);
 
+// Until the release, what is submitted waits for company, unless something else makes the thread work. [any]
+void tw_journal_hold(struct tw_journal *journal, bool held);
+
 // ---- sending ----
 struct tw_journal_payload {
     uint64_t sequence;
@@ -133,7 +135,6 @@ int TW_MUST_CHECK tw_journal_acknowledge_hash(struct tw_journal *journal, const 
 // is the centre's text. What is not queued any more, or of another epoch, is ignored. [any]
 int TW_MUST_CHECK tw_journal_reject(struct tw_journal *journal, const char *epoch, uint64_t sequence,
                                     const char *reason);
-
 // The broker will never take this one (a refusal that is about this event alone): to the dead letters with a
 // capture.gap likewise, and since it never went out and the chain cannot pass it, a new epoch begins. [any]
 int TW_MUST_CHECK tw_journal_refuse(struct tw_journal *journal, const char *epoch, uint64_t sequence,
@@ -194,7 +195,6 @@ struct tw_journal_stats {
     {                                                                                                        \
         250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000                             \
     }
-void tw_journal_stats(struct tw_journal *journal,
-                      struct tw_journal_stats *out); // [any], never blocks on disk
+void tw_journal_stats(struct tw_journal *journal, struct tw_journal_stats *out); // [any], asks no disk
 
 #endif

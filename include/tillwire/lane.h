@@ -88,6 +88,11 @@ int TW_MUST_CHECK tw_lane_open_devices(struct tw_lane *lane, struct tw_error_tex
 // The devices' health, for status: writes a JSON array.
 void tw_lane_devices(const struct tw_lane *lane, struct tw_buf *out);
 
+// New firmware for a tap that is a board, from an update file (tillwire/tap_image.h), which is copied;
+// tw_lane_devices tells how it goes. TW_ERR_NOT_FOUND: no such device; else as tw_device_update.
+int TW_MUST_CHECK tw_lane_update(struct tw_lane *lane, const char *name, struct tw_slice file,
+                                 struct tw_error_text *err);
+
 // What a scanner sends, from now on, as the text of a recording (hal/io/recording.h) with nothing personal in
 // it: lengths, timing, and how codes are framed (P6). Its scans go their usual way.
 struct tw_lane_recording;

@@ -101,6 +101,9 @@ int TW_MUST_CHECK tw_page_feed(struct tw_page *page, struct tw_slice bytes);
 // Ends the current page and any half command (a connection closed, or the caller waited enough).
 int TW_MUST_CHECK tw_page_close(struct tw_page *page, enum tw_page_end why);
 
+// Nothing was printed since the page began, and no command is half there.
+bool tw_page_is_untouched(const struct tw_page *page);
+
 // Starts reading at absolute `offset` with `state` (NULL: a printer just switched on).
 void tw_page_restore(struct tw_page *page, uint64_t offset, const struct tw_page_state *state);
 

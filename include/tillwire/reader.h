@@ -16,6 +16,7 @@
 #include "tillwire/page.h"
 #include "tillwire/sale.h"
 #include "tillwire/scan.h"
+#include <stdbool.h>
 
 struct tw_profile; // a compiled receipt profile, see below
 struct tw_reader;
@@ -61,6 +62,8 @@ int TW_MUST_CHECK tw_reader_feed(struct tw_reader *reader, struct tw_slice bytes
 int TW_MUST_CHECK tw_reader_close(struct tw_reader *reader);
 // Nothing came for a while (the caller's clock): a receipt that is complete is given out now.
 int TW_MUST_CHECK tw_reader_idle(struct tw_reader *reader);
+// Nothing was printed since the paper ended: what was printed before will hardly go on.
+bool tw_reader_is_between(const struct tw_reader *reader);
 // Start again at absolute `offset`, forgetting what was unfinished.
 void tw_reader_restore(struct tw_reader *reader, uint64_t offset, const struct tw_page_state *state);
 

@@ -39,12 +39,8 @@ void tw_sale_write(const struct tw_sale *sale, const struct tw_sale_context *con
 int TW_MUST_CHECK tw_sale_to_json(const struct tw_sale *sale, const struct tw_sale_context *context,
                                   tw_json **out);
 
-// Reads a request body. Every text passes the payment guard first. On failure `field` (if not NULL)
-// gets the JSON Pointer of what is wrong, or "".
-int TW_MUST_CHECK tw_sale_from_json(const tw_json *body, const struct tw_scan_rules *rules,
-                                    struct tw_sale **out, struct tw_error_text *err, char *field,
-                                    size_t field_size);
-// The same of its text.
+// Reads a request body. Every text passes the payment guard first. On failure `field` (if not NULL) gets the
+// JSON Pointer of what is wrong, or "": it is no JSON object.
 int TW_MUST_CHECK tw_sale_from_request(struct tw_slice body, const struct tw_scan_rules *rules,
                                        struct tw_sale **out, struct tw_error_text *err, char *field,
                                        size_t field_size);

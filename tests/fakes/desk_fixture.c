@@ -151,6 +151,7 @@ int desk_tear_down(void **state)
     void *failed = NULL;
     (void)pthread_join(f->thread, &failed);
     assert_null(failed);
+    assert_false(f->journal.held);
     tw_fake_lane_answer(&f->lane);
     tw_loop_free(f->loop);
     tw_metrics_free(f->metrics);

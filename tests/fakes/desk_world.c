@@ -98,6 +98,13 @@ void tw_lane_devices(const struct tw_lane *lane, struct tw_buf *out)
     world->devices = lane->later != NULL ? lane->later : lane->devices;
 }
 
+int tw_lane_update(struct tw_lane *lane, const char *name, struct tw_slice file, struct tw_error_text *err)
+{
+    copy(lane->device, sizeof lane->device, name);
+    lane->update_bytes = file.len;
+    return lane->update_error != TW_OK ? tw_fail(err, lane->update_error, "the lane says why") : TW_OK;
+}
+
 int tw_lane_record(struct tw_lane *lane, const char *device, tw_lane_recording_fn *fn, void *ctx,
                    struct tw_lane_recording **out, struct tw_error_text *err)
 {
@@ -124,6 +131,12 @@ void tw_lane_record_end(struct tw_lane_recording *recording)
 void tw_journal_stats(struct tw_journal *journal, struct tw_journal_stats *out)
 {
     *out = journal->stats;
+}
+
+void tw_journal_hold(struct tw_journal *journal, bool held)
+{
+    journal->held = held;
+    journal->holds += held;
 }
 
 static void wait_while_busy(struct tw_journal *journal)

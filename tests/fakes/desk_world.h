@@ -27,6 +27,8 @@ struct tw_lane { // what the fake lane answers, and what it was asked
     const char *devices; // JSON array
     const char *later;   // the same, from the second time on; NULL: no change
     int record_error;
+    int update_error;
+    size_t update_bytes;             // of the newest update file
     tw_lane_recording_fn *record_fn; // NULL: nobody records
     void *record_ctx;
     unsigned records_ended;
@@ -42,6 +44,8 @@ struct tw_journal {
     atomic_uint asked;                            // how many were
     uint64_t after, limit, retried, queued, from; // the newest question, and the answer to a retry
     enum tw_resync resync;
+    bool held; // what is submitted now would wait
+    unsigned holds;
 };
 
 struct tw_members {

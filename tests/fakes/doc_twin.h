@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "tools/central/doc.h"
+#include "agent/decode/doc.h"
 
 bool doc_twin_same(const struct tw_doc_node *node, json_t *value);
 

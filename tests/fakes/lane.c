@@ -24,12 +24,46 @@ static void on_scan(void *ctx, const char *device, struct tw_slice code)
     lane->scans++;
 }
 
+static void on_tap_scan(void *ctx, const char *device, const struct tw_tap_scan *scan)
+{
+    struct lane *lane = ctx;
+    char expected[64];
+    (void)device;
+    lane->calls++;
+    (void)snprintf(lane->code, sizeof lane->code, "%.*s", (int)scan->code.len, (const char *)scan->code.ptr);
+    lane->scan_age_ms = scan->age_ms;
+    if (lane->stream != NULL && scan->number > lane->scan) {
+        assert_int_equal(scan->number, lane->scan + 1);
+        (void)snprintf(expected, sizeof expected, "%llu at %llu", (unsigned long long)scan->number,
+                       (unsigned long long)lane->at);
+        assert_string_equal(lane->code, expected);
+        lane->scans++;
+    }
+    lane->scan = scan->number > lane->scan ? scan->number : lane->scan;
+    if (lane->acknowledge) {
+        tw_device_acknowledge_scans(lane->device, scan->number, lane->now_ms);
+    }
+}
+
+static void on_scans_lost(void *ctx, const char *device, uint64_t from, uint64_t to)
+{
+    struct lane *lane = ctx;
+    (void)device;
+    lane->calls++;
+    assert_true(to > from && from > 0);
+    lane->scans_lost += to - from;
+    lane->scan = to - 1;
+}
+
 static uint64_t on_hello(void *ctx, const char *device, const uint8_t boot_id[16], uint64_t first,
                          uint64_t next)
 {
     struct lane *lane = ctx;
     (void)device;
-    (void)boot_id;
+    bool known = boot_id[0] == lane->boot || lane->boot == 0;
+    lane->scan = known ? lane->scan : 0;
+    lane->committed = known ? lane->committed : 0;
+    lane->boot = boot_id[0];
     assert_true(first <= next);
     lane->calls++;
     lane->hellos++;
@@ -126,6 +160,8 @@ struct tw_device_sink lane_sink_of(struct lane *lane)
                                    .tap_bytes = on_bytes,
                                    .tap_mark = on_mark,
                                    .tap_lost = on_lost,
+                                   .tap_scan = on_tap_scan,
+                                   .tap_scans_lost = on_scans_lost,
                                    .state = on_state,
                                    .file_begin = on_file_begin,
                                    .file_bytes = on_file_bytes,
@@ -155,6 +191,20 @@ void lane_boot_tap(struct far_end *far, uint8_t boot_id)
     memset(far->ring, 0, sizeof far->ring);
     struct tw_tap_memory memory = {far->ring, sizeof far->ring, far->records, 1024};
     tw_tap_init(&far->tap, &memory, boot);
+    memset(far->slots, 0, sizeof far->slots);
+    tw_scans_init(&far->scans, far->slots, sizeof far->slots / sizeof far->slots[0]);
+    far->board.scans = &far->scans;
+    tw_tap_set_board(&far->tap, &far->board);
+}
+
+void lane_read_scan(struct far_end *far, uint64_t now_us)
+{
+    char code[64];
+    (void)snprintf(code, sizeof code, "%llu at %llu\r", (unsigned long long)far->scans.next,
+                   (unsigned long long)far->tap.next);
+    for (const char *byte = code; *byte != '\0'; byte++) {
+        tw_scans_put(&far->scans, &far->tap, (uint8_t)*byte, now_us);
+    }
 }
 
 void lane_hang_up(struct far_end *far)

@@ -14,6 +14,7 @@
 
 #include "firmware/core/tap.h"
 #include "tillwire/device.h"
+#include "tillwire/tap_device.h"
 
 enum { LANE_RING_BYTES = 64 * 1024 };
 
@@ -29,6 +30,11 @@ struct lane {
     uint64_t offered_next;
     uint64_t mark_at[64];
     const uint8_t *stream; // what must come
+    uint64_t scan;         // the newest scan told of the boot; each comes once, as lane_read_scan made it
+    uint8_t boot;
+    uint64_t scans_lost;
+    int64_t scan_age_ms; // of the newest
+    char code[300];      // likewise
     bool acknowledge;
     int64_t now_ms;
 };
@@ -41,6 +47,9 @@ struct far_end {
     struct tw_tap tap;
     uint8_t ring[LANE_RING_BYTES];
     struct tw_tap_record records[1024];
+    struct tw_scans scans;
+    struct tw_scan slots[32];
+    struct tw_tap_board board; // without `info`: as a tap of the first version of the link
     uint32_t random;
     unsigned damage;
     bool deaf; // what is sent vanishes, and nobody can tell
@@ -52,6 +61,8 @@ uint32_t lane_next_random(uint32_t *state);
 uint32_t lane_seed(void);
 // The far tap starts anew, with nothing in memory.
 void lane_boot_tap(struct far_end *far, uint8_t boot_id);
+// Its scanner reads a code that names its number, and the offset where it was.
+void lane_read_scan(struct far_end *far, uint64_t now_us);
 void lane_hang_up(struct far_end *far);
 struct far_end *lane_new_far_end(void);
 void lane_free_far_end(struct far_end *far);

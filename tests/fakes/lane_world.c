@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/fakes/lane_world.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #include <sys/stat.h>
@@ -138,13 +139,13 @@ void world_hello(struct world *world, const uint8_t boot[16], uint64_t first)
 void world_print(struct world *world, const char *text)
 {
     struct tw_slice bytes = tw_slice_of(text);
-    tw_lane_tap_bytes(world->tap, world->offset, bytes);
+    tw_lane_tap_bytes(world->tap, world->offset, world->tap_us, bytes);
     world->offset += bytes.len;
 }
 
 void world_cut(struct world *world)
 {
-    tw_lane_tap_bytes(world->tap, world->offset, tw_slice_make("\x1dV\x00\x1b@", 5));
+    tw_lane_tap_bytes(world->tap, world->offset, world->tap_us, tw_slice_make("\x1dV\x00\x1b@", 5));
     world->offset += 5;
 }
 
@@ -158,6 +159,13 @@ void world_print_sale(struct world *world, const char *number, const char *extra
         number, extra);
     world_print(world, text);
     world_cut(world);
+}
+
+void world_tap_scan(struct world *world, uint64_t number, const char *card)
+{
+    const struct tw_tap_scan scan = {
+        .number = number, .time_us = world->tap_us, .age_ms = 0, .code = tw_slice_of(card)};
+    tw_lane_tap_scan(world->tap, &scan);
 }
 
 // ---- looking at the journal ----
@@ -266,4 +274,71 @@ void world_run_until(struct world *world, bool (*done)(struct world *world))
         assert_int_equal(tw_loop_run(world->loop), TW_OK);
     }
     tw_timer_close(look);
+}
+
+// ---- a journal without room ----
+
+#define ROOM_BYTES 400000
+#define FILLING    15 // events of 45 KB
+
+struct tw_journal_stats world_stats_of(struct world *world)
+{
+    struct tw_journal_stats stats;
+    tw_journal_stats(world->journal, &stats);
+    return stats;
+}
+
+// What was submitted is through: the question behind it is answered.
+void world_settle(struct world *world)
+{
+    struct tw_buf nothing = {0};
+    assert_int_equal(tw_journal_lane(world->journal, "", &nothing), TW_OK);
+    tw_buf_free(&nothing);
+}
+
+static void wait_ms(long ms)
+{
+    const struct timespec pause = {.tv_nsec = ms * 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
+// Data that no compression makes smaller than three quarters.
+static void make_data(char *data, size_t size)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    unsigned seed = 11;
+    size_t at = (size_t)snprintf(data, size, "{\"x\":\"");
+    while (at < size - 3) {
+        data[at++] = letters[rand_r(&seed) % 64];
+    }
+    (void)snprintf(data + at, size - at, "\"}");
+}
+
+// Reopens with a journal of ROOM_BYTES and fills it; gives the last event that had room.
+uint64_t world_fill(struct world *world)
+{
+    static char data[59100];
+    make_data(data, sizeof data);
+    world->max_bytes = ROOM_BYTES;
+    world_reopen(world);
+    for (int i = 0; i < FILLING; i++) {
+        struct tw_batch *batch = tw_batch_new();
+        tw_batch_time(batch, world->clock);
+        tw_batch_event(batch, TW_EVENT_CAPTURE_UNPARSED, "printer", tw_slice_of(data));
+        assert_int_equal(tw_journal_submit(world->journal, batch, NULL, NULL), TW_OK);
+        world_settle(world);
+        wait_ms(110); // the room is looked at every 100 ms
+    }
+    struct tw_journal_stats stats = world_stats_of(world);
+    assert_in_range(stats.next_sequence, 3, FILLING);
+    return stats.next_sequence - 1;
+}
+
+// The centre has them: there is room again.
+void world_empty(struct world *world, uint64_t through)
+{
+    struct tw_journal_stats stats = world_stats_of(world);
+    assert_int_equal(tw_journal_acknowledge(world->journal, stats.epoch, through, NULL, NULL), TW_OK);
+    world_settle(world);
+    wait_ms(110);
 }

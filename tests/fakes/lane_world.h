@@ -37,6 +37,7 @@ struct world {
     struct tw_lane *lane;
     struct tw_lane_tap *tap;
     uint64_t offset;    // of the tap's stream
+    uint64_t tap_us;    // the tap's clock
     uint64_t max_bytes; // of the journal; 0: no limit
     atomic_int answers;
     struct tw_lane_answer answer;
@@ -68,5 +69,14 @@ void world_answered(void *ctx, const struct tw_lane_answer *answer);
 void world_ask_sale(struct world *world, const char *body, const char *key);
 // Runs the loop until `done` says so.
 void world_run_until(struct world *world, bool (*done)(struct world *world));
+// What was submitted is through.
+void world_settle(struct world *world);
+struct tw_journal_stats world_stats_of(struct world *world);
+// Reopens with a journal that has little room and fills it; gives the last event that had room.
+uint64_t world_fill(struct world *world);
+// The centre has all events up to `through`: there is room again.
+void world_empty(struct world *world, uint64_t through);
+// The tap's scanner reads `card`, as scan `number` of its boot.
+void world_tap_scan(struct world *world, uint64_t number, const char *card);
 
 #endif

@@ -20,6 +20,29 @@ uint32_t tap_world_pick(struct tap_world *world, uint32_t below)
     return (world->random >> 3) % below;
 }
 
+// ---- the board, which does nothing
+
+static void board_info(void *port, struct tw_link_info *info)
+{
+    (void)port;
+    info->firmware = 0x010203;
+}
+
+static bool board_configure(void *port, const struct tw_link_settings *settings)
+{
+    (void)port;
+    (void)settings;
+    return false;
+}
+
+static struct tw_link_update board_update(void *port, const struct tw_link_frame *frame, uint64_t now_us)
+{
+    (void)port;
+    (void)frame;
+    (void)now_us;
+    return (struct tw_link_update){.state = TW_UPDATE_IDLE};
+}
+
 struct tap_world *tap_world_new_world(uint32_t seed, size_t record_count)
 {
     struct tap_world *world = calloc(1, sizeof *world);
@@ -32,11 +55,20 @@ struct tap_world *tap_world_new_world(uint32_t seed, size_t record_count)
     world->now_us = 1000;
     struct tw_tap_memory memory = {world->ring, sizeof world->ring, world->records, record_count};
     tw_tap_init(&world->tap, &memory, tap_world_boot);
+    tw_scans_init(&world->scans, world->slots, TAP_WORLD_SLOTS);
+    const struct tw_tap_board board = {
+        board_info, board_configure, board_update, world, &world->scans,
+    };
+    tw_tap_set_board(&world->tap, &board);
+    world->scan_next = world->scan_first = world->agent.scan_next = 1;
     return world;
 }
 
 void tap_world_free_world(struct tap_world *world)
 {
+    for (size_t i = world->record_count; i < sizeof world->records / sizeof world->records[0]; i++) {
+        assert_int_equal(world->records[i].time_us, 0); // it kept to its table
+    }
     free(world->printed);
     free(world->given_up);
     free(world);
@@ -76,11 +108,33 @@ void tap_world_mark(struct tap_world *world, uint8_t what)
         return;
     }
     tw_tap_mark(&world->tap, what, world->now_us);
-    world->marks[world->mark_count++] = (struct tap_world_mark){world->next, world->tap.mark_time_us, what};
+    world->marks[world->mark_count++] = (struct tap_world_mark){world->next, world->tap.moment_us, what};
     // A table too small for the marks gives up bytes too; how many is the tap's business, the
     // count must agree.
     model_give_up(world, world->tap.first);
     assert_int_equal(world->tap.lost_bytes, world->lost);
+}
+
+void tap_world_scan(struct tap_world *world)
+{
+    if (world->scan_next == TAP_WORLD_SCANS) {
+        return;
+    }
+    struct tap_world_scan *scan = &world->read[world->scan_next++];
+    scan->at = world->next;
+    scan->len = (uint8_t)(1 + tap_world_pick(world, sizeof scan->code));
+    for (size_t i = 0; i < scan->len; i++) {
+        scan->code[i] = (uint8_t)('0' + tap_world_pick(world, 10));
+        tw_scans_put(&world->scans, &world->tap, scan->code[i], world->now_us);
+    }
+    tw_scans_put(&world->scans, &world->tap, '\r', world->now_us);
+    if (world->scan_next - world->scan_first > TAP_WORLD_SLOTS) {
+        world->read[world->scan_first++].given_up = true;
+        world->scans_lost++;
+    }
+    assert_int_equal(world->scans.next, world->scan_next);
+    assert_int_equal(world->scans.first, world->scan_first);
+    assert_int_equal(world->scans.lost, world->scans_lost);
 }
 
 // ---- what the agent does
@@ -137,6 +191,66 @@ void tap_world_agent_commit(struct tap_world *world)
     }
 }
 
+void tap_world_agent_commit_scans(struct tap_world *world)
+{
+    struct tap_world_agent *agent = &world->agent;
+    if (!agent->streaming || agent->scan_committed + 1 == agent->scan_next) {
+        return;
+    }
+    uint64_t more = agent->scan_next - 1 - agent->scan_committed;
+    agent->scan_committed += 1 + tap_world_pick(world, (uint32_t)more);
+    uint8_t payload[TW_LINK_SCAN_ACK_BYTES];
+    tw_link_put(payload, agent->scan_committed, 8);
+    tap_world_agent_send(world, TW_LINK_SCAN_ACK, payload, sizeof payload);
+    assert_true(world->scans.acked <= agent->scan_committed);
+    if (world->scans.acked + 1 > world->scan_first) {
+        world->scan_first = world->scans.acked + 1;
+    }
+}
+
+// Where a scan may come: when all before it was sent, which is at once after a START from behind it, or a
+// hole.
+static void in_its_place(const struct tap_world_agent *agent, uint64_t at)
+{
+    bool in_hole = at > agent->lost_from && at < agent->lost_to && agent->at == agent->lost_to;
+    bool before_start = at < agent->started_at && agent->at == agent->started_at;
+    assert_true(agent->at == at || in_hole || before_start);
+}
+
+static void agent_scan(struct tap_world *world, const struct tw_link_frame *frame)
+{
+    struct tap_world_agent *agent = &world->agent;
+    uint64_t number = tw_link_get(frame->payload, 8);
+    assert_true(number > 0 && number <= agent->scan_next); // an acknowledgement may have been lost
+    const struct tap_world_scan *scan = &world->read[number];
+    assert_int_equal(tw_link_get(frame->payload + 8, 8), scan->at);
+    assert_int_equal(frame->len, TW_LINK_SCAN_HEAD_BYTES + scan->len);
+    assert_memory_equal(frame->payload + TW_LINK_SCAN_HEAD_BYTES, scan->code, scan->len);
+    in_its_place(agent, scan->at);
+    agent->scan_next = number + 1 > agent->scan_next ? number + 1 : agent->scan_next;
+}
+
+static void agent_scan_lost(struct tap_world *world, const struct tw_link_frame *frame)
+{
+    struct tap_world_agent *agent = &world->agent;
+    uint64_t from = tw_link_get(frame->payload, 8);
+    uint64_t to = tw_link_get(frame->payload + 8, 8);
+    assert_int_equal(frame->len, TW_LINK_SCAN_LOST_BYTES);
+    assert_true(from > 0 && from < to && from <= agent->scan_next);
+    for (uint64_t number = from; number < to; number++) {
+        assert_true(world->read[number].given_up);
+        agent->scans_lost += number >= agent->scan_next;
+    }
+    agent->scan_next = to > agent->scan_next ? to : agent->scan_next;
+}
+
+static void agent_info(struct tap_world *world, const struct tw_link_frame *frame)
+{
+    assert_int_equal(frame->len, TW_LINK_INFO_BYTES);
+    tw_link_get_info(frame->payload, &world->agent.info);
+    world->agent.infos++;
+}
+
 static void agent_data(struct tap_world *world, const struct tw_link_frame *frame)
 {
     struct tap_world_agent *agent = &world->agent;
@@ -153,6 +267,8 @@ static void agent_lost(struct tap_world *world, const struct tw_link_frame *fram
     uint64_t to = tw_link_get(frame->payload + 8, 8);
     assert_int_equal(tw_link_get(frame->payload, 8), world->agent.at);
     assert_true(to > world->agent.at);
+    world->agent.lost_from = world->agent.at;
+    world->agent.lost_to = to;
     for (; world->agent.at < to; world->agent.at++) {
         assert_int_equal(world->given_up[world->agent.at], 1);
         world->agent.lost++;
@@ -182,6 +298,15 @@ static void agent_stream(struct tap_world *world, const struct tw_link_frame *fr
     case TW_LINK_MARK:
         agent_mark(world, frame);
         break;
+    case TW_LINK_SCAN:
+        agent_scan(world, frame);
+        break;
+    case TW_LINK_SCAN_LOST:
+        agent_scan_lost(world, frame);
+        break;
+    case TW_LINK_INFO:
+        agent_info(world, frame);
+        break;
     default:
         fail_msg("frame %u in mid-stream", frame->type);
     }
@@ -199,6 +324,7 @@ static void agent_frame(struct tap_world *world, const struct tw_link_frame *fra
         if (frame->payload[8] == agent->start_sequence && agent->asked) {
             assert_true(tw_link_get(frame->payload, 8) >= agent->at || agent->at > world->next);
             agent->at = tw_link_get(frame->payload, 8);
+            agent->started_at = agent->at;
             agent->streaming = true;
             agent->asked = false;
         }
@@ -236,6 +362,7 @@ void tap_world_restart_agent(struct tap_world *world)
     agent->streaming = false;
     agent->asked = false;
     agent->at = committed;
+    agent->scan_next = agent->scan_committed + 1;
     agent->sequence = (uint8_t)tap_world_pick(world, 256);
     tw_tap_detach(&world->tap);
     if (tap_world_pick(world, 4) != 0) {
@@ -258,15 +385,17 @@ void tap_world_settle(struct tap_world *world)
     world->damage = 0;
     tap_world_restart_agent(world);
     tw_tap_attach(&world->tap, world->now_us);
-    for (int i = 0; i < 100000 && world->agent.at < world->next; i++) {
+    struct tap_world_agent *agent = &world->agent;
+    for (int i = 0; i < 100000 && (agent->at < world->next || agent->scan_next < world->scan_next); i++) {
         if (!tap_world_carry(world)) {
             tap_world_pass_time(world, 200000);
         }
-        if (world->agent.streaming && world->agent.credit == 0) {
+        if (agent->streaming && agent->credit == 0) {
             tap_world_agent_credit(world, 4000);
         }
     }
     while (tap_world_carry(world)) {
     }
-    assert_int_equal(world->agent.at, world->next);
+    assert_int_equal(agent->at, world->next);
+    assert_int_equal(agent->scan_next, world->scan_next);
 }

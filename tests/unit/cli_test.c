@@ -2,112 +2,19 @@
 //
 // The real program against a real desk (the rest of the agent made up): what it prints, its exit codes,
 // and that a card is found in no output (P6).
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "tests/fakes/desk_fixture.h"
+#include "tests/fakes/cli_rig.h"
 #include "tools/cli/text.h"
 
 #define NAME "Erika Mustermann"
-
-// A desk, and a folder with what the last run of `tillwire` said.
-struct cli {
-    struct fixture *world;
-    char dir[64];
-    char *out, *err;
-};
-
-static int set_up(void **state)
-{
-    struct cli *cli = calloc(1, sizeof *cli);
-    void *world = NULL;
-    assert_int_equal(desk_set_up(&world), 0);
-    cli->world = world;
-    cli->world->uplink.status.since_ms = WALL - 200000;
-    (void)strcpy(cli->dir, "/tmp/tillwire-cli-XXXXXX");
-    assert_non_null(mkdtemp(cli->dir));
-    *state = cli;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct cli *cli = *state;
-    void *world = cli->world;
-    assert_int_equal(desk_tear_down(&world), 0);
-    free(cli->out);
-    free(cli->err);
-    DIR *dir = opendir(cli->dir);
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        (void)unlinkat(dirfd(dir), entry->d_name, 0);
-    }
-    (void)closedir(dir);
-    (void)rmdir(cli->dir);
-    free(cli);
-    return 0;
-}
-
-static char *read_file(const struct cli *f, const char *name)
-{
-    char path[128];
-    struct tw_buf text = {0};
-    char chunk[4096];
-    size_t got;
-    (void)snprintf(path, sizeof path, "%s/%s", f->dir, name);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    while ((got = fread(chunk, 1, sizeof chunk, file)) > 0) {
-        tw_buf_add(&text, chunk, got);
-    }
-    (void)fclose(file);
-    tw_buf_add(&text, "", 0);
-    return (char *)text.ptr;
-}
-
-// Runs `tillwire ARGS < input`; returns its exit code, output in f->out and f->err.
-static int run(struct cli *f, const char *args, const char *input)
-{
-    char command[1024], path[128];
-    (void)snprintf(path, sizeof path, "%s/in", f->dir);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    (void)fputs(input, file);
-    (void)fclose(file);
-    (void)snprintf(command, sizeof command, "cd %s && " TW_CLI " %s <in >out 2>err", f->dir, args);
-    int status = system(command);
-    free(f->out);
-    free(f->err);
-    f->out = read_file(f, "out");
-    f->err = read_file(f, "err");
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-// The same, asking the desk, which serves the world as it is.
-static int run_with_desk(struct cli *f, const char *args, const char *input)
-{
-    char full[512];
-    desk_sync_world(f->world);
-    (void)snprintf(full, sizeof full, "%s --socket %s", args, f->world->socket);
-    int code = run(f, full, input);
-    desk_sync_world(f->world);
-    return code;
-}
-
-static void expect_text(const char *text, const char *part)
-{
-    if (strstr(text, part) == NULL) {
-        fail_msg("no \"%s\" in:\n%s", part, text);
-    }
-}
 
 static void texts(void **state)
 {
@@ -143,62 +50,62 @@ static void helps(void **state)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         char args[64];
         (void)snprintf(args, sizeof args, "%s --help", commands[i]);
-        assert_int_equal(run(f, args, ""), 0);
-        expect_text(f->out, "Usage: tillwire");
-        expect_text(f->out, "Examples:");
-        expect_text(f->out, "Exit codes:");
+        assert_int_equal(cli_run(f, args, ""), 0);
+        cli_expect_text(f->out, "Usage: tillwire");
+        cli_expect_text(f->out, "Examples:");
+        cli_expect_text(f->out, "Exit codes:");
         assert_string_equal(f->err, "");
         if (i > 0) {
-            expect_text(f->out, "--json");
-            assert_int_equal(run(f, "--help", ""), 0);
-            expect_text(f->out, commands[i]); // the list names it
+            cli_expect_text(f->out, "--json");
+            assert_int_equal(cli_run(f, "--help", ""), 0);
+            cli_expect_text(f->out, commands[i]); // the list names it
         }
     }
-    assert_int_equal(run(f, "--version", ""), 0);
+    assert_int_equal(cli_run(f, "--version", ""), 0);
     assert_string_equal(f->out, "tillwire " TW_VERSION "\n");
 }
 
 static void usage_errors(void **state)
 {
     struct cli *f = *state;
-    assert_int_equal(run(f, "statsu", ""), 2);
-    expect_text(f->err, "did you mean `status`?");
-    assert_int_equal(run(f, "frobnicate", ""), 2);
+    assert_int_equal(cli_run(f, "statsu", ""), 2);
+    cli_expect_text(f->err, "did you mean `status`?");
+    assert_int_equal(cli_run(f, "frobnicate", ""), 2);
     assert_null(strstr(f->err, "did you mean"));
-    assert_int_equal(run(f, "", ""), 2);
-    assert_int_equal(run(f, "status extra", ""), 2);
-    assert_int_equal(run(f, "status --nonsense", ""), 2);
-    assert_int_equal(run(f, "events --recent many", ""), 2);
-    assert_int_equal(run(f, "receipt read", ""), 2);
-    assert_int_equal(run(f, "queue burn", ""), 2);
-    assert_int_equal(run(f, "queue show 0", ""), 2);
-    assert_int_equal(run(f, "queue show 1 2", ""), 2);
-    assert_int_equal(run(f, "queue retry", ""), 2);
-    assert_int_equal(run(f, "queue retry 1 --all", ""), 2);
-    assert_int_equal(run(f, "queue resync", ""), 2);
-    assert_int_equal(run(f, "queue --data", ""), 2);
-    assert_int_equal(run(f, "queue show --all", ""), 2);
-    assert_int_equal(run(f, "devices burn", ""), 2);
-    assert_int_equal(run(f, "devices test", ""), 2);
-    assert_int_equal(run(f, "devices test a b", ""), 2);
-    assert_int_equal(run(f, "devices record", ""), 2);
-    assert_int_equal(run(f, "devices record a b c", ""), 2);
-    assert_int_equal(run(f, "devices record 'a b' --socket nowhere.sock", ""), 2);
-    assert_int_equal(run(f, "devices record a --json", ""), 2);
-    assert_int_equal(run(f, "devices record a --speed 2", ""), 2);
-    assert_int_equal(run(f, "devices discover a", ""), 2);
-    assert_int_equal(run(f, "devices --seconds 5", ""), 2);
-    assert_int_equal(run(f, "devices test a --seconds 0", ""), 2);
-    assert_int_equal(run(f, "devices replay nowhere.rec", ""), 2);
-    expect_text(f->err, "nowhere.rec");
-    assert_int_equal(run(f, "devices replay in --speed nan", ""), 2);
-    assert_int_equal(run(f, "devices replay in", "class tap\ntransport serial\n0 up\n"), 2);
-    expect_text(f->err, "only recordings of scanners");
-    assert_int_equal(run(f, "receipt burn x", ""), 2);
-    assert_int_equal(run(f, "receipt read nowhere.bin", ""), 2);
-    expect_text(f->err, "nowhere.bin");
-    assert_int_equal(run(f, "status --config nowhere.yaml", ""), 2);
-    expect_text(f->err, "nowhere.yaml");
+    assert_int_equal(cli_run(f, "", ""), 2);
+    assert_int_equal(cli_run(f, "status extra", ""), 2);
+    assert_int_equal(cli_run(f, "status --nonsense", ""), 2);
+    assert_int_equal(cli_run(f, "events --recent many", ""), 2);
+    assert_int_equal(cli_run(f, "receipt read", ""), 2);
+    assert_int_equal(cli_run(f, "queue burn", ""), 2);
+    assert_int_equal(cli_run(f, "queue show 0", ""), 2);
+    assert_int_equal(cli_run(f, "queue show 1 2", ""), 2);
+    assert_int_equal(cli_run(f, "queue retry", ""), 2);
+    assert_int_equal(cli_run(f, "queue retry 1 --all", ""), 2);
+    assert_int_equal(cli_run(f, "queue resync", ""), 2);
+    assert_int_equal(cli_run(f, "queue --data", ""), 2);
+    assert_int_equal(cli_run(f, "queue show --all", ""), 2);
+    assert_int_equal(cli_run(f, "devices burn", ""), 2);
+    assert_int_equal(cli_run(f, "devices test", ""), 2);
+    assert_int_equal(cli_run(f, "devices test a b", ""), 2);
+    assert_int_equal(cli_run(f, "devices record", ""), 2);
+    assert_int_equal(cli_run(f, "devices record a b c", ""), 2);
+    assert_int_equal(cli_run(f, "devices record 'a b' --socket nowhere.sock", ""), 2);
+    assert_int_equal(cli_run(f, "devices record a --json", ""), 2);
+    assert_int_equal(cli_run(f, "devices record a --speed 2", ""), 2);
+    assert_int_equal(cli_run(f, "devices discover a", ""), 2);
+    assert_int_equal(cli_run(f, "devices --seconds 5", ""), 2);
+    assert_int_equal(cli_run(f, "devices test a --seconds 0", ""), 2);
+    assert_int_equal(cli_run(f, "devices replay nowhere.rec", ""), 2);
+    cli_expect_text(f->err, "nowhere.rec");
+    assert_int_equal(cli_run(f, "devices replay in --speed nan", ""), 2);
+    assert_int_equal(cli_run(f, "devices replay in", "class tap\ntransport serial\n0 up\n"), 2);
+    cli_expect_text(f->err, "only recordings of scanners");
+    assert_int_equal(cli_run(f, "receipt burn x", ""), 2);
+    assert_int_equal(cli_run(f, "receipt read nowhere.bin", ""), 2);
+    cli_expect_text(f->err, "nowhere.bin");
+    assert_int_equal(cli_run(f, "status --config nowhere.yaml", ""), 2);
+    cli_expect_text(f->err, "nowhere.yaml");
 }
 
 static void says_when_nobody_answers(void **state)
@@ -209,9 +116,9 @@ static void says_when_nobody_answers(void **state)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         char args[64];
         (void)snprintf(args, sizeof args, "%s --socket nowhere.sock", commands[i]);
-        assert_int_equal(run(f, args, CARD "\n"), 3);
-        expect_text(f->err, "nowhere.sock");
-        expect_text(f->err, "Is tillwired running?");
+        assert_int_equal(cli_run(f, args, CARD "\n"), 3);
+        cli_expect_text(f->err, "nowhere.sock");
+        cli_expect_text(f->err, "Is tillwired running?");
     }
 }
 
@@ -219,61 +126,26 @@ static void shows_status(void **state)
 {
     struct cli *f = *state;
     f->world->lane.devices = "[{\"name\":\"printer\",\"class\":\"tap\",\"state\":\"ready\",\"up\":true}]";
-    assert_int_equal(run_with_desk(f, "status", ""), 0);
-    expect_text(f->out, "acme/0042/07");
-    expect_text(f->out, "connected for 3 min");
-    expect_text(f->out, "printer          ready");
-    expect_text(f->out, "All is well.");
+    assert_int_equal(cli_run_with_desk(f, "status", ""), 0);
+    cli_expect_text(f->out, "acme/0042/07");
+    cli_expect_text(f->out, "connected for 3 min");
+    cli_expect_text(f->out, "printer          ready");
+    cli_expect_text(f->out, "All is well.");
     f->world->uplink.status.connected = false;
     (void)strcpy(f->world->uplink.status.why, "the broker refused the certificate");
     f->world->journal.stats.queued_events = 1234;
     f->world->journal.stats.oldest_ms = WALL - 7200000;
-    assert_int_equal(run_with_desk(f, "status", ""), 1);
-    expect_text(f->out, "NOT CONNECTED for 3 min");
-    expect_text(f->out, "1 234 events");
-    expect_text(f->out, "the oldest 2 h old");
-    expect_text(f->out, "* Not connected to the broker for 200 s: the broker refused the certificate");
-    assert_int_equal(run_with_desk(f, "status --json", ""), 1);
+    assert_int_equal(cli_run_with_desk(f, "status", ""), 1);
+    cli_expect_text(f->out, "NOT CONNECTED for 3 min");
+    cli_expect_text(f->out, "1 234 events");
+    cli_expect_text(f->out, "the oldest 2 h old");
+    cli_expect_text(f->out, "* Not connected to the broker for 200 s: the broker refused the certificate");
+    assert_int_equal(cli_run_with_desk(f, "status --json", ""), 1);
     tw_json *json = NULL;
     struct tw_error_text why;
     assert_int_equal(tw_json_parse(tw_slice_of(f->out), &json, &why), TW_OK);
     assert_int_equal(tw_json_size(tw_json_get(json, "problems")), 1);
     tw_json_free(json);
-}
-
-static void shows_devices(void **state)
-{
-    struct cli *f = *state;
-    assert_int_equal(run_with_desk(f, "devices", ""), 0);
-    expect_text(f->out, "No devices are configured");
-    f->world->lane.devices =
-        "[{\"name\":\"scanner\",\"class\":\"scanner\",\"transport\":\"serial\",\"state\":\"ready\","
-        "\"why\":null,\"last_byte_s\":150,\"bytes\":2048,\"errors\":1,\"reopens\":2}]";
-    assert_int_equal(run_with_desk(f, "devices", ""), 0);
-    expect_text(f->out, "scanner          scanner  serial    ready      2 min    2.0 KiB       1        2\n");
-    f->world->lane.devices =
-        "[{\"name\":\"scanner\",\"class\":\"scanner\",\"transport\":\"hidraw\",\"state\":\"lost\","
-        "\"why\":\"plug\\u001b[2J it in\",\"last_byte_s\":null}]";
-    assert_int_equal(run_with_desk(f, "devices", ""), 1);
-    assert_int_equal(run_with_desk(f, "devices --json", ""), 1);
-    expect_text(f->out, "{\"devices\":[{\"name\":\"scanner\"");
-}
-
-static void replays_a_recording(void **state)
-{
-    struct cli *f = *state;
-    static const char recording[] = "class scanner\ntransport serial\n0 up\n100 < \"]E04006381333931\\r\"\n"
-                                    "200 < \"" PAN "\\r\"\n300 down\n900 up\n1000 < \"42\\r\"\n";
-    assert_int_equal(run(f, "devices replay in --speed 0", recording), 0);
-    expect_text(f->out, "     0.100  scan, 13 characters, EAN-13: ]E04006381333931\n");
-    expect_text(f->out, "     0.200  scan, 16 characters: ************1111\n"); // P6
-    expect_text(f->out, "     0.300  gone\n     0.900  plugged in\n     1.000  scan, 2 characters: 42\n");
-    expect_text(f->out, "3 scans of 37 bytes; 0 refused");
-    assert_int_equal(run(f, "devices replay in --speed 20 --json", recording), 0);
-    expect_text(f->out, "{\"transport\":\"serial\",\"bytes\":37,\"scans\":[{\"at_ms\":100,"
-                        "\"code\":\"]E04006381333931\",\"symbology\":\"EAN-13\"},");
-    assert_int_equal(run(f, "devices replay in --speed 0", "class scanner\ntransport serial\n0 up\n"), 1);
-    expect_text(f->out, "0 scans");
 }
 
 static void shows_queue(void **state)
@@ -282,22 +154,23 @@ static void shows_queue(void **state)
     f->world->journal.stats.queued_events = 3;
     f->world->journal.stats.queued_bytes = 2048;
     f->world->journal.stats.oldest_ms = WALL - 60000;
-    assert_int_equal(run_with_desk(f, "queue", ""), 0);
+    assert_int_equal(cli_run_with_desk(f, "queue", ""), 0);
     assert_string_equal(f->out,
                         "events        3\nbytes         2.0 KiB\noldest        60 s\ndead letters  0\n");
     f->world->journal.stats.dead_letters = 1;
-    assert_int_equal(run_with_desk(f, "queue --json", ""), 1);
-    expect_text(f->out, "{\"events\":3,\"bytes\":2048,\"oldest_s\":60,\"dead_letters\":1,\"full\":false,");
-    assert_int_equal(run_with_desk(f, "queue", ""), 1);
-    expect_text(f->out, "`tillwire queue show`");
+    assert_int_equal(cli_run_with_desk(f, "queue --json", ""), 1);
+    cli_expect_text(f->out,
+                    "{\"events\":3,\"bytes\":2048,\"oldest_s\":60,\"dead_letters\":1,\"full\":false,");
+    assert_int_equal(cli_run_with_desk(f, "queue", ""), 1);
+    cli_expect_text(f->out, "`tillwire queue show`");
     f->world->journal.stats.dead_letters = 0;
     f->world->journal.stats.full = true;
     f->world->journal.stats.dropped = 4;
-    assert_int_equal(run_with_desk(f, "queue", ""), 1);
-    expect_text(f->out, "given up      4 ");
-    expect_text(f->out, "The journal is FULL");
-    assert_int_equal(run_with_desk(f, "status", ""), 1);
-    expect_text(f->out, "the journal is FULL");
+    assert_int_equal(cli_run_with_desk(f, "queue", ""), 1);
+    cli_expect_text(f->out, "given up      4 ");
+    cli_expect_text(f->out, "The journal is FULL");
+    assert_int_equal(cli_run_with_desk(f, "status", ""), 1);
+    cli_expect_text(f->out, "the journal is FULL");
 }
 
 static void fill_letters(struct cli *f)
@@ -322,26 +195,26 @@ static void fill_letters(struct cli *f)
 static void shows_dead_letters(void **state)
 {
     struct cli *f = *state;
-    assert_int_equal(run_with_desk(f, "queue show", ""), 0);
+    assert_int_equal(cli_run_with_desk(f, "queue show", ""), 0);
     assert_string_equal(f->out, "There are no dead letters.\n");
-    assert_int_equal(run_with_desk(f, "queue show --json", ""), 0);
+    assert_int_equal(cli_run_with_desk(f, "queue show --json", ""), 0);
     assert_string_equal(f->out, "{\"letters\":[]}\n");
     fill_letters(f);
-    assert_int_equal(run_with_desk(f, "queue show", ""), 1);
-    expect_text(f->out, "       5  11-22 ");
-    expect_text(f->out, "  sale.completed      no total?[2J\n");
+    assert_int_equal(cli_run_with_desk(f, "queue show", ""), 1);
+    cli_expect_text(f->out, "       5  11-22 ");
+    cli_expect_text(f->out, "  sale.completed      no total?[2J\n");
     assert_null(strstr(f->out, NAME));
-    assert_int_equal(run_with_desk(f, "queue show 5", ""), 1);
-    expect_text(f->out, "number    5\ntype      sale.completed\n");
-    expect_text(f->out, "source    /acme/0042/06\n");
-    expect_text(f->out, "stood at  sequence 101 of epoch 018f0000-0000-7000-8000-00000000000e\n");
+    assert_int_equal(cli_run_with_desk(f, "queue show 5", ""), 1);
+    cli_expect_text(f->out, "number    5\ntype      sale.completed\n");
+    cli_expect_text(f->out, "source    /acme/0042/06\n");
+    cli_expect_text(f->out, "stood at  sequence 101 of epoch 018f0000-0000-7000-8000-00000000000e\n");
     assert_null(strstr(f->out, NAME));
-    assert_int_equal(run_with_desk(f, "queue show 5 --data", ""), 1);
-    expect_text(f->out, "data      {\"who\":\"" NAME "\"}\n");
-    assert_int_equal(run_with_desk(f, "queue show 4", ""), 1);
+    assert_int_equal(cli_run_with_desk(f, "queue show 5 --data", ""), 1);
+    cli_expect_text(f->out, "data      {\"who\":\"" NAME "\"}\n");
+    assert_int_equal(cli_run_with_desk(f, "queue show 4", ""), 1);
     assert_string_equal(f->out, "");
-    expect_text(f->err, "there is no dead letter 4");
-    assert_int_equal(run_with_desk(f, "queue show --json", ""), 1);
+    cli_expect_text(f->err, "there is no dead letter 4");
+    assert_int_equal(cli_run_with_desk(f, "queue show --json", ""), 1);
     assert_null(strstr(f->out, NAME));
     tw_json *json = NULL;
     struct tw_error_text why;
@@ -354,34 +227,34 @@ static void mends_the_queue(void **state)
 {
     struct cli *f = *state;
     f->world->journal.queued = 1;
-    assert_int_equal(run_with_desk(f, "queue retry 5", ""), 0);
-    expect_text(f->out, "1 event is queued again");
+    assert_int_equal(cli_run_with_desk(f, "queue retry 5", ""), 0);
+    cli_expect_text(f->out, "1 event is queued again");
     assert_int_equal(f->world->journal.retried, 5);
     f->world->journal.queued = 3;
-    assert_int_equal(run_with_desk(f, "queue retry --all --json", ""), 0);
+    assert_int_equal(cli_run_with_desk(f, "queue retry --all --json", ""), 0);
     assert_string_equal(f->out, "{\"queued\":3}\n");
     assert_int_equal(f->world->journal.retried, 0);
     f->world->journal.error = TW_ERR_NOT_FOUND;
-    assert_int_equal(run_with_desk(f, "queue retry 5", ""), 1);
-    expect_text(f->err, "there is no dead letter of this number");
-    assert_int_equal(run_with_desk(f, "queue retry --all", ""), 0);
-    expect_text(f->out, "There are no dead letters.");
+    assert_int_equal(cli_run_with_desk(f, "queue retry 5", ""), 1);
+    cli_expect_text(f->err, "there is no dead letter of this number");
+    assert_int_equal(cli_run_with_desk(f, "queue retry --all", ""), 0);
+    cli_expect_text(f->out, "There are no dead letters.");
     f->world->journal.error = TW_OK;
     f->world->journal.retry_error = TW_ERR_MISMATCH;
     fill_letters(f);
-    assert_int_equal(run_with_desk(f, "queue retry 5", ""), 1);
-    expect_text(f->err,
-                "it is of /acme/0042/06, which this terminal was before: set tenant, store and terminal");
+    assert_int_equal(cli_run_with_desk(f, "queue retry 5", ""), 1);
+    cli_expect_text(f->err,
+                    "it is of /acme/0042/06, which this terminal was before: set tenant, store and terminal");
     f->world->journal.error = TW_ERR_FULL;
-    assert_int_equal(run_with_desk(f, "queue retry 5", ""), 1);
-    expect_text(f->err, "no room");
+    assert_int_equal(cli_run_with_desk(f, "queue retry 5", ""), 1);
+    cli_expect_text(f->err, "no room");
     f->world->journal.error = TW_OK;
-    assert_int_equal(run_with_desk(f, "queue resync 7", ""), 0);
-    expect_text(f->out, "Everything from 7 on is sent again.");
+    assert_int_equal(cli_run_with_desk(f, "queue resync 7", ""), 0);
+    cli_expect_text(f->out, "Everything from 7 on is sent again.");
     assert_int_equal(f->world->journal.from, 7);
     f->world->journal.resync = TW_RESYNC_RENEWED;
-    assert_int_equal(run_with_desk(f, "queue resync 1", ""), 0);
-    expect_text(f->out, "new epoch");
+    assert_int_equal(cli_run_with_desk(f, "queue resync 1", ""), 0);
+    cli_expect_text(f->out, "new epoch");
 }
 
 static void shows_events(void **state)
@@ -396,11 +269,11 @@ static void shows_events(void **state)
     for (row.sequence = 1; row.sequence <= 30; row.sequence++) {
         tw_desk_committed(f->world->desk, &row);
     }
-    assert_int_equal(run_with_desk(f, "events", ""), 0);
-    expect_text(f->out, "      11  ");
-    expect_text(f->out, "  sale.completed      0042/07/2026-11-22/1?[2J\n");
+    assert_int_equal(cli_run_with_desk(f, "events", ""), 0);
+    cli_expect_text(f->out, "      11  ");
+    cli_expect_text(f->out, "  sale.completed      0042/07/2026-11-22/1?[2J\n");
     assert_null(strstr(f->out, "      10  "));
-    assert_int_equal(run_with_desk(f, "events --json --recent 2", ""), 0);
+    assert_int_equal(cli_run_with_desk(f, "events --json --recent 2", ""), 0);
     unsigned lines = 0;
     for (char *rest = NULL, *line = strtok_r(f->out, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
@@ -418,7 +291,7 @@ static void shows_events(void **state)
         char follow[192];
         (void)snprintf(follow, sizeof follow, "events --follow --recent 30 --socket %s | head -n %d",
                        f->world->socket, lines_read);
-        assert_int_equal(run(f, follow, ""), 0);
+        assert_int_equal(cli_run(f, follow, ""), 0);
     }
 }
 
@@ -432,24 +305,24 @@ static void looks_up(void **state)
                                                .points = 1240,
                                                .as_of_ms = WALL};
     f->world->lane.age_s = 180;
-    assert_int_equal(run_with_desk(f, "lookup", CARD "\n"), 0);
+    assert_int_equal(cli_run_with_desk(f, "lookup", CARD "\n"), 0);
     assert_string_equal(f->out, "tier    gold\npoints  1 240\nas of   3 min ago\n");
     assert_string_equal(f->world->lane.via, "cli");
-    assert_int_equal(run_with_desk(f, "lookup --json --operator 17", CARD), 0);
-    expect_text(f->out, "\"points\":1240");
+    assert_int_equal(cli_run_with_desk(f, "lookup --json --operator 17", CARD), 0);
+    cli_expect_text(f->out, "\"points\":1240");
     assert_string_equal(f->world->lane.by, "17");
     f->world->lane.member.found = false;
-    assert_int_equal(run_with_desk(f, "lookup", CARD "\n"), 1);
-    expect_text(f->out, "no member");
+    assert_int_equal(cli_run_with_desk(f, "lookup", CARD "\n"), 1);
+    cli_expect_text(f->out, "no member");
     f->world->lane.error = TW_ERR_REFUSED;
-    assert_int_equal(run_with_desk(f, "lookup", CARD "\n"), 1);
-    expect_text(f->err, "Payment card data is refused");
+    assert_int_equal(cli_run_with_desk(f, "lookup", CARD "\n"), 1);
+    cli_expect_text(f->err, "Payment card data is refused");
     assert_null(strstr(f->err, CARD));
-    assert_int_equal(run(f, "lookup " CARD, ""), 2);
-    expect_text(f->err, "never given on the command line");
+    assert_int_equal(cli_run(f, "lookup " CARD, ""), 2);
+    cli_expect_text(f->err, "never given on the command line");
     assert_null(strstr(f->err, CARD));
     assert_null(strstr(f->out, CARD));
-    assert_int_equal(run(f, "lookup", ""), 2);
+    assert_int_equal(cli_run(f, "lookup", ""), 2);
 }
 
 #define RECEIPT                                                                                              \
@@ -459,10 +332,10 @@ static void looks_up(void **state)
 static void reads_receipts(void **state)
 {
     struct cli *f = *state;
-    int code = run(f, "receipt read -", RECEIPT "A");
-    expect_text(f->out, "=> sale");
-    expect_text(f->out, "358  TOTAL");
-    code = run(f, "receipt read in --json", RECEIPT "A");
+    int code = cli_run(f, "receipt read -", RECEIPT "A");
+    cli_expect_text(f->out, "=> sale");
+    cli_expect_text(f->out, "358  TOTAL");
+    code = cli_run(f, "receipt read in --json", RECEIPT "A");
     assert_true(code == 0 || code == 1);
     tw_json *json = NULL;
     struct tw_error_text why;
@@ -475,24 +348,20 @@ static void reads_receipts(void **state)
     tw_json_free(json);
     // What is no sale is said to be none, and is not well; a card number in it is masked (P6).
     assert_int_equal(
-        run(f, "receipt read in", "Dear guest\n4111 1111 1111 1111\nwe are closed tomorrow\n\x1dVA"), 1);
-    expect_text(f->out, "not a sale");
+        cli_run(f, "receipt read in", "Dear guest\n4111 1111 1111 1111\nwe are closed tomorrow\n\x1dVA"), 1);
+    cli_expect_text(f->out, "not a sale");
     assert_null(strstr(f->out, "4111 1111"));
-    assert_int_equal(run(f, "receipt read in --profile nowhere.yaml", ""), 2);
-    expect_text(f->err, "nowhere");
+    assert_int_equal(cli_run(f, "receipt read in --profile nowhere.yaml", ""), 2);
+    cli_expect_text(f->err, "nowhere");
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, cli_set_up, cli_tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts),   TEST(helps),
-        TEST(usage_errors),        TEST(says_when_nobody_answers),
-        TEST(shows_status),        TEST(shows_queue),
-        TEST(shows_dead_letters),  TEST(mends_the_queue),
-        TEST(shows_events),        TEST(looks_up),
-        TEST(reads_receipts),      TEST(shows_devices),
-        TEST(replays_a_recording),
+        cmocka_unit_test(texts), TEST(helps),       TEST(usage_errors),       TEST(says_when_nobody_answers),
+        TEST(shows_status),      TEST(shows_queue), TEST(shows_dead_letters), TEST(mends_the_queue),
+        TEST(shows_events),      TEST(looks_up),    TEST(reads_receipts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

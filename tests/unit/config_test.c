@@ -362,6 +362,60 @@ static void a_serial_tap_may_stand_between_two_ports(void **state)
     }
 }
 
+#define SCANNER "{name: scanner, class: scanner, transport: serial, port: /dev/ttyS0, baud: 9600"
+
+// A board may be reached in three ways, and has lines of its own.
+static void a_board_has_lines(void **state)
+{
+    static const char *const ways[] = {
+        "{name: scanner, class: tap, transport: serial, port: /dev/ttyS0, baud: 115200",
+        "{name: scanner, class: tap, transport: tcp, connect: \"192.0.2.20:4001\"",
+        "{name: scanner, class: tap, transport: unix, path: /run/board",
+    };
+    const struct folder *folder = *state;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        char device[256];
+        (void)snprintf(device, sizeof device,
+                       "%s, till: {baud: 19200, bits: 7, parity: even, stop: 2, flow: dtrdsr}, scanner: {}",
+                       ways[i]);
+        put_changed(folder, SCANNER, device);
+        struct tw_config *config = load_good(folder);
+        const struct tw_device_config *tap = tw_config_device(config, "scanner");
+        assert_int_equal(tap->till.baud, 19200);
+        assert_int_equal(tap->till.bits, 7);
+        assert_int_equal(tap->till.parity, TW_LINK_PARITY_EVEN);
+        assert_int_equal(tap->till.stop, 2);
+        assert_int_equal(tap->till.flow, TW_LINK_FLOW_DTRDSR);
+        assert_int_equal(tap->printer.bits, 0); // as the board has it
+        assert_int_equal(tap->scanner.baud, 0); // found by the board
+        assert_int_equal(tap->scanner.bits, 8);
+        assert_int_equal(tap->scanner.stop, 1);
+        tw_config_free(config);
+    }
+}
+
+static void errors_of_a_board_name_the_place(void **state)
+{
+    static const struct wrong cases[] = {
+        {SCANNER, SCANNER ", till: {baud: 9600}", "tillwire.yaml:11:", "'till'"},
+        {"profile: generic}", "printer: {baud: 9600}}", "tillwire.yaml:10:", "'printer'"},
+        {"class: scanner", "class: tap, till: {baud: 300}", "tillwire.yaml:11:", "'baud'"},
+        {"class: scanner", "class: tap, till: {baud: 1000000}", "tillwire.yaml:11:", "'baud'"},
+        {"class: scanner", "class: tap, till: {bits: 6}", "tillwire.yaml:11:", "'bits'"},
+        {"class: scanner", "class: tap, till: {stop: 0}", "tillwire.yaml:11:", "'stop'"},
+        {"class: scanner", "class: tap, printer: {parity: mark}", "tillwire.yaml:11:", "'parity'"},
+        {"class: scanner", "class: tap, scanner: {flow: dtr}", "tillwire.yaml:11:", "'flow'"},
+        {"class: scanner", "class: tap, till: 9600", "tillwire.yaml:11:", "'till'"},
+        {"class: scanner", "class: tap, till: {speed: 9600}", "tillwire.yaml:11:", "'speed'"},
+        {SCANNER, "{name: scanner, class: tap, transport: unix", "tillwire.yaml:11:", "'path'"},
+        {SCANNER, "{name: scanner, class: tap, transport: unix, path: board", "tillwire.yaml:11:", "'path'"},
+        {SCANNER, "{name: scanner, class: tap, transport: tcp, connect: board",
+         "tillwire.yaml:11:", "'connect'"},
+        {"profile: generic}", "connect: \"192.0.2.20:4001\"}", "tillwire.yaml:10:", "'connect'"},
+    };
+    expect_places(*state, cases, sizeof cases / sizeof cases[0]);
+}
+
 static void the_journal_key_may_be_a_credential_or_none(void **state)
 {
     const struct folder *folder = *state;
@@ -430,6 +484,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_folder_is_configured, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(a_display_may_greet, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(a_serial_tap_may_stand_between_two_ports, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(a_board_has_lines, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(errors_of_a_board_name_the_place, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(the_journal_key_may_be_a_credential_or_none, make_folder,
                                         drop_folder),
         cmocka_unit_test_setup_teardown(files_that_are_no_yaml, make_folder, drop_folder),

@@ -194,6 +194,40 @@ static void stopping_ends_it(void **state)
     desk_on_loop(f, desk_call_start);
 }
 
+#define UPDATE                                                                                               \
+    "POST /v1/devices/update?device=printer HTTP/1.1\r\n" HOST "Content-Type: application/octet-stream\r\n"  \
+    "Content-Length: 5\r\n\r\n\0file"
+
+static struct reply ask_update(const struct fixture *f, bool local)
+{
+    int fd = desk_dial(f, local);
+    desk_send_all(fd, UPDATE, sizeof UPDATE - 1);
+    return desk_receive(fd);
+}
+
+static void an_update_is_handed_to_the_lane(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        int error, status;
+        const char *slug;
+    } cases[] = {{TW_ERR_NOT_FOUND, 404, "not-found"},  {TW_ERR_INVALID, 409, "not-updated"},
+                 {TW_ERR_MISMATCH, 409, "not-updated"}, {TW_ERR_REFUSED, 409, "not-updated"},
+                 {TW_ERR_EXISTS, 409, "not-updated"},   {TW_ERR_NOMEM, 500, "internal"}};
+    desk_expect_body(ask_update(f, true), 202, "{\"accepted\":true}");
+    desk_sync_world(f);
+    assert_string_equal(f->lane.device, "printer");
+    assert_int_equal(f->lane.update_bytes, 5); // any bytes
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        f->lane.update_error = cases[i].error;
+        desk_sync_world(f);
+        desk_expect_problem(ask_update(f, true), cases[i].status, cases[i].slug, NULL);
+    }
+    desk_expect_problem(ask_update(f, false), 403, "control-socket-only", NULL);
+    desk_expect_problem(desk_post_with(f, true, "/v1/devices/update?device=printer", AS_JSON, "{}"), 415,
+                        "not-bytes-type", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +239,7 @@ int main(void)
                                         desk_tear_down),
         cmocka_unit_test_setup_teardown(p5_a_slow_reader_is_cut_off, desk_set_up, desk_tear_down),
         cmocka_unit_test_setup_teardown(stopping_ends_it, desk_set_up, desk_tear_down),
+        cmocka_unit_test_setup_teardown(an_update_is_handed_to_the_lane, desk_set_up, desk_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
+#include "agent/decode/doc.h"
 #include "tests/fakes/doc_twin.h"
 #include "tillwire/json.h"
-#include "tools/central/doc.h"
 
 static int doc_begin(void **state)
 {

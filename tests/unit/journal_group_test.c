@@ -3,6 +3,7 @@
 // Batches that share a commit: many callers, one that fails, too many, wrong ones.
 #include <pthread.h>
 #include <semaphore.h>
+#include <unistd.h>
 
 #include "tests/fakes/journal_rig.h"
 
@@ -93,6 +94,49 @@ static void callers_share_commits(void **state)
     free(callers);
 }
 
+static void take_result(void *ctx, const struct tw_journal_result *result)
+{
+    *(struct tw_journal_result *)ctx = *result;
+}
+
+// Who hands over much at once gets one commit for it.
+static void what_is_held_shares_a_commit(void **state)
+{
+    struct rig *rig = *state;
+    rig_open(rig);
+    uint64_t before = rig_stats(rig).commits;
+    struct tw_journal_result results[5];
+    struct tw_buf lane = {0};
+    tw_journal_hold(rig->journal, true);
+    for (int i = 0; i < 5; i++) {
+        results[i].error = 1;
+        struct tw_batch *batch = rig_batch(rig);
+        tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa", tw_slice_of("{\"n\":1}"));
+        assert_int_equal(tw_journal_submit(rig->journal, batch, take_result, &results[i]), TW_OK);
+        (void)usleep(2000); // time for a thread that was woken
+    }
+    tw_journal_hold(rig->journal, false);
+    assert_int_equal(tw_journal_lane(rig->journal, "07", &lane), TW_OK); // answered behind them
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(results[i].error, TW_OK);
+    }
+    assert_int_equal(rig_stats(rig).commits, before + 1);
+}
+
+// Whatever else comes takes along what is held.
+static void what_is_held_holds_nobody_else(void **state)
+{
+    struct rig *rig = *state;
+    struct tw_journal_result result = {.error = 1};
+    struct tw_buf lane = {0};
+    rig_open(rig);
+    tw_journal_hold(rig->journal, true);
+    assert_int_equal(tw_journal_submit(rig->journal, rig_batch(rig), take_result, &result), TW_OK);
+    assert_int_equal(tw_journal_lane(rig->journal, "07", &lane), TW_OK);
+    assert_int_equal(result.error, TW_OK);
+    tw_journal_hold(rig->journal, false);
+}
+
 struct hold {
     sem_t held, release;
 };
@@ -103,11 +147,6 @@ static void hold_writer(void *ctx, const struct tw_journal_result *result)
     struct hold *hold = ctx;
     (void)sem_post(&hold->held);
     (void)sem_wait(&hold->release);
-}
-
-static void take_result(void *ctx, const struct tw_journal_result *result)
-{
-    *(struct tw_journal_result *)ctx = *result;
 }
 
 static void begin_hold(struct rig *rig, struct hold *hold)
@@ -206,7 +245,7 @@ static void go_upon(struct rig *rig, uint64_t upon, uint64_t offset, struct tw_s
     struct tw_batch *batch = rig_batch(rig);
     tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa", data);
     tw_batch_tap(batch, "printer", boot, offset, tw_slice_of("x"));
-    tw_batch_tap_upon(batch, boot, upon);
+    tw_batch_tap_upon(batch, boot, upon, tw_slice_of("x"));
     result->error = 1;
     assert_int_equal(tw_journal_submit(rig->journal, batch, take_result, result), TW_OK);
 }
@@ -244,7 +283,7 @@ static void p3_none_is_kept_without_the_one_ahead(void **state)
     assert_int_equal(rig_stats(rig).last_error, TW_OK);
     tw_buf_free(&large);
     struct tw_batch *lost = rig_batch(rig); // upon a place of no tap
-    tw_batch_tap_upon(lost, boot, 1);
+    tw_batch_tap_upon(lost, boot, 1, tw_slice_of("x"));
     assert_int_equal(rig_submit(rig, lost).error, TW_ERR_INVALID);
 }
 
@@ -294,6 +333,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(callers_share_commits),
+        T(what_is_held_shares_a_commit),
+        T(what_is_held_holds_nobody_else),
         T(one_that_is_too_large_fails_alone),
         T(one_that_fails_halfway_fails_alone),
         T(p3_none_is_kept_without_the_one_ahead),

@@ -5,8 +5,6 @@
 #include "agent/lane/tap_flow.h"
 #include "tests/fakes/lane_world.h"
 
-#include <time.h>
-
 static const uint8_t BOOT[16] = {1, 2, 3, 4};
 
 #define NEXT_CARD "6009200000000012"
@@ -109,92 +107,27 @@ static void a_refused_request_leaves_the_customer(void **state)
 
 // ---- a journal without room ----
 
-#define ROOM_BYTES 400000
-#define FILLING    15 // events of 45 KB
-
-static struct tw_journal_stats stats_of(struct world *world)
-{
-    struct tw_journal_stats stats;
-    tw_journal_stats(world->journal, &stats);
-    return stats;
-}
-
-// What was submitted is through: the question behind it is answered.
-static void settle(struct world *world)
-{
-    struct tw_buf nothing = {0};
-    assert_int_equal(tw_journal_lane(world->journal, "", &nothing), TW_OK);
-    tw_buf_free(&nothing);
-}
-
-static void wait_ms(long ms)
-{
-    const struct timespec pause = {.tv_nsec = ms * 1000000};
-    (void)nanosleep(&pause, NULL);
-}
-
-// Data that no compression makes smaller than three quarters.
-static void make_data(char *data, size_t size)
-{
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    unsigned seed = 11;
-    size_t at = (size_t)snprintf(data, size, "{\"x\":\"");
-    while (at < size - 3) {
-        data[at++] = letters[rand_r(&seed) % 64];
-    }
-    (void)snprintf(data + at, size - at, "\"}");
-}
-
-// Reopens with a journal of ROOM_BYTES and fills it; gives the last event that had room.
-static uint64_t fill(struct world *world)
-{
-    static char data[59100];
-    make_data(data, sizeof data);
-    world->max_bytes = ROOM_BYTES;
-    world_reopen(world);
-    for (int i = 0; i < FILLING; i++) {
-        struct tw_batch *batch = tw_batch_new();
-        tw_batch_time(batch, world->clock);
-        tw_batch_event(batch, TW_EVENT_CAPTURE_UNPARSED, "printer", tw_slice_of(data));
-        assert_int_equal(tw_journal_submit(world->journal, batch, NULL, NULL), TW_OK);
-        settle(world);
-        wait_ms(110); // the room is looked at every 100 ms
-    }
-    struct tw_journal_stats stats = stats_of(world);
-    assert_in_range(stats.next_sequence, 3, FILLING);
-    return stats.next_sequence - 1;
-}
-
-// The centre has them: there is room again.
-static void empty(struct world *world, uint64_t through)
-{
-    struct tw_journal_stats stats = stats_of(world);
-    assert_int_equal(tw_journal_acknowledge(world->journal, stats.epoch, through, NULL, NULL), TW_OK);
-    settle(world);
-    wait_ms(110);
-}
-
 // P1, P7: what has no room is not acknowledged, and is read again from the tap once there is.
 static void a_full_journal_costs_no_sale(void **state)
 {
     struct world *world = *state;
-    uint64_t before = fill(world);
+    uint64_t before = world_fill(world);
     world_hello(world, BOOT, 0);
     scan(world, CARD);
-    settle(world);
+    world_settle(world);
     for (int i = 0; i < 3; i++) { // the second and third wait behind the first
         world_print_sale(world, i == 0 ? "1001" : i == 1 ? "1002" : "1003", "");
     }
     uint64_t end = world->offset;
-    settle(world);
+    world_settle(world);
     tw_loop_drain(world->loop);
-    assert_int_equal(stats_of(world).next_sequence, before + 1);
+    assert_int_equal(world_stats_of(world).next_sequence, before + 1);
     world_hello(world, BOOT, 0); // the line was opened again, still no room
     assert_int_equal(world->offset, 0);
     world_print_sale(world, "1001", "");
-    settle(world);
+    world_settle(world);
     tw_loop_drain(world->loop);
-    empty(world, before);
+    world_empty(world, before);
     world_print_sale(world, "1002", ""); // ignored: the tap is to begin again
     world_hello(world, BOOT, 0);
     assert_int_equal(world->offset, 0);
@@ -211,7 +144,7 @@ static void a_full_journal_costs_no_sale(void **state)
 static void papers_that_wait_keep_their_customers(void **state)
 {
     struct world *world = *state;
-    uint64_t before = fill(world);
+    uint64_t before = world_fill(world);
     world_hello(world, BOOT, 0);
     world_print_sale(world, "1001", ""); // nobody's
     scan(world, CARD);
@@ -219,14 +152,14 @@ static void papers_that_wait_keep_their_customers(void **state)
     scan(world, OTHER_CARD);
     world_print_sale(world, "1003", "");
     scan(world, NEXT_CARD);
-    settle(world);
+    world_settle(world);
     tw_loop_drain(world->loop);
     world_hello(world, BOOT, 0); // still no room: the first two come again, and fail again
     world_print_sale(world, "1001", "");
     world_print_sale(world, "1002", "");
-    settle(world);
+    world_settle(world);
     tw_loop_drain(world->loop);
-    empty(world, before);
+    world_empty(world, before);
     world_hello(world, BOOT, 0);
     for (int i = 0; i < 4; i++) {
         world_print_sale(world, i == 0 ? "1001" : i == 1 ? "1002" : i == 2 ? "1003" : "1004", "");
@@ -244,16 +177,16 @@ static void papers_that_wait_keep_their_customers(void **state)
 static void a_lost_paper_takes_its_customer_along(void **state)
 {
     struct world *world = *state;
-    uint64_t before = fill(world);
+    uint64_t before = world_fill(world);
     world_hello(world, BOOT, 0);
     scan(world, CARD);
     world_print_sale(world, "1001", "");
     uint64_t lost_to = world->offset;
     scan(world, OTHER_CARD);
     world_print_sale(world, "1002", "");
-    settle(world);
+    world_settle(world);
     tw_loop_drain(world->loop);
-    empty(world, before);
+    world_empty(world, before);
     world_hello(world, BOOT, 0);
     tw_lane_tap_lost(world->tap, 0, lost_to);
     world->offset = lost_to;
@@ -270,18 +203,18 @@ static void a_restart_of_the_tap_is_told_once_there_is_room(void **state)
 {
     static const uint8_t other_boot[16] = {9};
     struct world *world = *state;
-    uint64_t before = fill(world);
+    uint64_t before = world_fill(world);
     world_hello(world, BOOT, 0);
     world_print_sale(world, "1001", "");
-    settle(world);
+    world_settle(world);
     tw_loop_drain(world->loop);
     for (int i = 0; i < 2; i++) {
         world_hello(world, other_boot, 0);
         world_print_sale(world, "1002", "");
-        settle(world);
+        world_settle(world);
         tw_loop_drain(world->loop);
     }
-    empty(world, before);
+    world_empty(world, before);
     world_hello(world, other_boot, 0);
     world_print_sale(world, "1002", "");
     world_expect_events(world, before + 2);
@@ -295,15 +228,15 @@ static void a_restart_of_the_tap_is_told_once_there_is_room(void **state)
 static void a_line_that_returns_during_a_commit_skips_nothing(void **state)
 {
     struct world *world = *state;
-    uint64_t before = fill(world);
+    uint64_t before = world_fill(world);
     world_hello(world, BOOT, 0);
     world_print_sale(world, "1001", ""); // with the journal; the loop has not heard of it yet
-    settle(world);
+    world_settle(world);
     world_hello(world, BOOT, 0);
     world_print_sale(world, "1002", "");
-    settle(world);
+    world_settle(world);
     tw_loop_drain(world->loop);
-    empty(world, before);
+    world_empty(world, before);
     world_hello(world, BOOT, 0);
     assert_int_equal(world->offset, 0);
     world_print_sale(world, "1001", "");
@@ -315,12 +248,12 @@ static void a_line_that_returns_during_a_commit_skips_nothing(void **state)
 static void scans_without_room_are_told_of_later(void **state)
 {
     struct world *world = *state;
-    uint64_t before = fill(world);
+    uint64_t before = world_fill(world);
     scan(world, CARD);
     scan(world, OTHER_CARD);
-    settle(world);
+    world_settle(world);
     tw_loop_drain(world->loop);
-    empty(world, before);
+    world_empty(world, before);
     scan(world, CARD);
     scan(world, OTHER_CARD);
     world_expect_events(world, before + 3);
@@ -337,11 +270,11 @@ static void scans_without_room_are_told_of_later(void **state)
 static void a_full_journal_refuses_requests(void **state)
 {
     struct world *world = *state;
-    uint64_t before = fill(world);
+    uint64_t before = world_fill(world);
     scan(world, CARD);
     world_ask_sale(world, SALE_BODY("1001", "400"), "key");
     assert_int_equal(world->answer.error, TW_ERR_FULL);
-    empty(world, before);
+    world_empty(world, before);
     world_ask_sale(world, SALE_BODY("1001", "400"), "key");
     assert_int_equal(world->answer.outcome, TW_OUTCOME_NEW);
     world_expect_events(world, before + 1);
@@ -378,14 +311,14 @@ static void a_late_commit_leaves_who_was_scanned_since(void **state)
 static void a_late_commit_brings_nobody_back(void **state)
 {
     struct world *world = *state;
-    uint64_t before = fill(world);
+    uint64_t before = world_fill(world);
     world_hello(world, BOOT, 0);
     world_print_sale(world, "1001", "");
     scan(world, CARD);
     world_print_sale(world, "1002", "");
-    settle(world);
+    world_settle(world);
     tw_loop_drain(world->loop);
-    empty(world, before);
+    world_empty(world, before);
     scan(world, OTHER_CARD);
     world_hello(world, BOOT, 0);
     world_print_sale(world, "1001", "");
@@ -413,7 +346,7 @@ static void a_paper_that_waits_finds_its_customer_after_a_restart(void **state)
     }
     scan(world, OTHER_CARD);
     world_print_sale(world, "1003", "");
-    settle(world);
+    world_settle(world);
     assert_int_equal(tw_loop_post(world->loop, stop_lane, world), TW_OK); // once the second is on its way
     tw_loop_drain(world->loop);
     world_reopen(world);

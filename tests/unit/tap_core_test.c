@@ -17,7 +17,7 @@
 
 static void random_step(struct tap_world *world, bool marks)
 {
-    switch (tap_world_pick(world, 16)) {
+    switch (tap_world_pick(world, 18)) {
     case 0:
     case 1:
     case 2:
@@ -54,6 +54,12 @@ static void random_step(struct tap_world *world, bool marks)
             tw_tap_attach(&world->tap, world->now_us);
         }
         break;
+    case 11:
+        tap_world_scan(world);
+        break;
+    case 12:
+        tap_world_agent_commit_scans(world);
+        break;
     default:
         (void)tap_world_carry(world);
     }
@@ -71,6 +77,7 @@ static void run_histories(size_t record_count, unsigned damage, bool marks)
 {
     uint32_t first = seed();
     uint64_t lost = 0;
+    uint64_t scans_lost = 0;
     for (uint32_t history = 0; history < 60; history++) {
         struct tap_world *world = tap_world_new_world((first + history) * 2654435761u, record_count);
         world->damage = damage;
@@ -78,11 +85,12 @@ static void run_histories(size_t record_count, unsigned damage, bool marks)
             random_step(world, marks);
         }
         lost += world->tap.lost_bytes;
+        scans_lost += world->scans.lost;
         tap_world_settle(world);
         assert_int_equal(world->tap.lost_bytes, world->lost);
         tap_world_free_world(world);
     }
-    assert_true(lost > 0); // the histories do reach the overrun
+    assert_true(lost > 0 && scans_lost > 0); // the histories do reach the overrun
 }
 
 static void p7_each_byte_arrives_or_is_named_lost(void **state)

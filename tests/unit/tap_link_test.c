@@ -99,6 +99,32 @@ static void random_frames_round_trip(void **state)
     assert_int_equal(tw_link_encode(TW_LINK_DATA, 0, too_long, sizeof too_long, out), 0);
 }
 
+// A frame from pieces is the frame from the whole, wherever it is cut.
+static void pieces_make_the_same_frame(void **state)
+{
+    (void)state;
+    uint32_t random = seed();
+    for (int round = 0; round < 1000; round++) {
+        uint8_t payload[TW_LINK_MAX_PAYLOAD];
+        size_t len = next_random(&random) % (TW_LINK_MAX_PAYLOAD + 1);
+        for (size_t i = 0; i < len; i++) {
+            payload[i] = (uint8_t)(round % 2 == 0 ? next_random(&random) >> 9 : 1);
+        }
+        uint8_t whole[TW_LINK_MAX_FRAME];
+        uint8_t pieces[TW_LINK_MAX_FRAME];
+        struct tw_link_writer writer;
+        tw_link_begin(&writer, TW_LINK_SCAN, (uint8_t)round, pieces);
+        for (size_t at = 0; at < len;) {
+            size_t part = 1 + next_random(&random) % (len - at);
+            tw_link_add(&writer, payload + at, part);
+            at += part;
+        }
+        size_t size = tw_link_end(&writer);
+        assert_int_equal(size, tw_link_encode(TW_LINK_SCAN, (uint8_t)round, payload, len, whole));
+        assert_memory_equal(pieces, whole, size);
+    }
+}
+
 static size_t sample(uint8_t *out)
 {
     uint8_t payload[300];
@@ -161,9 +187,10 @@ static void noise_never_outgrows_the_decoder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crc_is_the_standard_one),      cmocka_unit_test(wire_bytes_are_fixed),
-        cmocka_unit_test(random_frames_round_trip),     cmocka_unit_test(every_truncation_is_noticed),
-        cmocka_unit_test(every_flipped_bit_is_noticed), cmocka_unit_test(noise_never_outgrows_the_decoder),
+        cmocka_unit_test(crc_is_the_standard_one),          cmocka_unit_test(wire_bytes_are_fixed),
+        cmocka_unit_test(random_frames_round_trip),         cmocka_unit_test(pieces_make_the_same_frame),
+        cmocka_unit_test(every_truncation_is_noticed),      cmocka_unit_test(every_flipped_bit_is_noticed),
+        cmocka_unit_test(noise_never_outgrows_the_decoder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/decode/doc.h"
 #include "tillwire/bytes.h"
-#include "tools/central/doc.h"
 #include "tools/central/schema.h"
 
 struct tw_judgement {

@@ -15,8 +15,8 @@
 
 #include <stdbool.h>
 
+#include "agent/decode/doc.h"
 #include "tillwire/err.h"
-#include "tools/central/doc.h"
 
 #define TW_SCHEMA_MAX_DEPTH 64 // schemas entered one inside the other, $ref included
 #define TW_SCHEMA_ENVELOPE  "urn:tillwire:schema:envelope:1"

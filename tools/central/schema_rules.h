@@ -19,8 +19,8 @@
 #include <jansson.h>
 #include <pcre2.h>
 
+#include "agent/decode/doc.h"
 #include "tillwire/err.h"
-#include "tools/central/doc.h"
 
 // What a $ref can name: `$id`, or `$id`#/$defs/NAME.
 struct tw_schema_target {

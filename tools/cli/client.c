@@ -126,8 +126,9 @@ static int understand(CURL *curl, CURLcode code, const char *socket, const struc
     return TW_EXIT_FINE;
 }
 
-int tw_client_ask(const struct tw_cli *cli, const char *path, const struct tw_buf *body, tw_json **out,
-                  struct tw_buf *text)
+// GET, or POST of a `body` of such a type.
+static int ask(const struct tw_cli *cli, const char *path, const struct tw_slice *body, const char *type,
+               tw_json **out, struct tw_buf *text)
 {
     char socket[PATH_MAX];
     struct tw_buf answer = {0};
@@ -135,7 +136,7 @@ int tw_client_ask(const struct tw_cli *cli, const char *path, const struct tw_bu
         return TW_EXIT_USAGE;
     }
     CURL *curl = prepare(socket, path);
-    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    struct curl_slist *headers = curl_slist_append(NULL, type);
     if (curl == NULL || headers == NULL) {
         (void)fprintf(stderr, "tillwire: out of memory\n");
         curl_slist_free_all(headers);
@@ -156,6 +157,23 @@ int tw_client_ask(const struct tw_cli *cli, const char *path, const struct tw_bu
         *text = answer;
     } else {
         tw_buf_free(&answer);
+    }
+    return result;
+}
+
+int tw_client_ask(const struct tw_cli *cli, const char *path, const struct tw_buf *body, tw_json **out,
+                  struct tw_buf *text)
+{
+    const struct tw_slice bytes = body != NULL ? tw_buf_slice(body) : (struct tw_slice){NULL, 0};
+    return ask(cli, path, body != NULL ? &bytes : NULL, "Content-Type: application/json", out, text);
+}
+
+int tw_client_send(const struct tw_cli *cli, const char *path, struct tw_slice bytes)
+{
+    tw_json *answer = NULL;
+    int result = ask(cli, path, &bytes, "Content-Type: application/octet-stream", &answer, NULL);
+    if (result == TW_EXIT_FINE) {
+        tw_json_free(answer);
     }
     return result;
 }

@@ -17,6 +17,9 @@
 int tw_client_ask(const struct tw_cli *cli, const char *path, const struct tw_buf *body, tw_json **out,
                   struct tw_buf *text);
 
+// POST of a file. TW_EXIT_FINE for any 2xx; else as above.
+int tw_client_send(const struct tw_cli *cli, const char *path, struct tw_slice bytes);
+
 // GET of a stream of lines; `line` (without its end) returns false to stop, and so does `stop`, which is
 // asked about once a second (NULL: never), by returning true. TW_EXIT_FINE when it ended.
 typedef bool tw_client_line_fn(void *ctx, struct tw_slice line);

@@ -32,7 +32,7 @@ struct tw_cli { // what every command is given
     const char *operator_id; // lookup
     bool follow;             // events
     unsigned recent;         // events
-    const char *file;        // devices record: NULL: standard output
+    const char *file;        // devices record: NULL: standard output; devices update: the image
     unsigned seconds;        // devices record, test; 0: not said
     double speed;            // devices replay; 0: at once
 };

@@ -43,6 +43,56 @@ static void print_reason(const tw_json *device)
     }
 }
 
+static void print_tap_line(const char *name, const tw_json *line)
+{
+    static const struct {
+        const char *word, *letter;
+    } parities[] = {{"none", "N"}, {"even", "E"}, {"odd", "O"}, {"mark", "M"}, {"space", "S"}};
+    const char *letter = "?";
+    if (tw_json_get(line, "bits") == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof parities / sizeof parities[0]; i++) {
+        letter = strcmp(parities[i].word, tw_show_text(line, "parity")) == 0 ? parities[i].letter : letter;
+    }
+    int64_t baud = tw_show_number(line, "baud", 0);
+    (void)printf("; %s ", name);
+    if (baud > 0) {
+        (void)printf("%" PRId64, baud);
+    } else {
+        (void)printf("of unknown speed");
+    }
+    (void)printf(" %" PRId64 "%s%" PRId64, tw_show_number(line, "bits", 0), letter,
+                 tw_show_number(line, "stop", 0));
+    if (strcmp(tw_show_text(line, "flow"), "none") != 0) {
+        (void)printf(" %s", tw_show_text(line, "flow"));
+    }
+}
+
+// What a tap says of itself.
+static void print_tap(const tw_json *device)
+{
+    char age[TW_TEXT_MAX];
+    const tw_json *tap = tw_json_get(device, "tap");
+    const char *slot = tw_json_text(tw_json_get(tap, "slot"));
+    if (tw_json_text(tw_json_get(tap, "firmware")) == NULL) {
+        return;
+    }
+    tw_text_age(tw_show_number(tap, "uptime_s", 0), age);
+    (void)printf("\n* %s: firmware %s on %s", tw_show_text(device, "name"), tw_show_text(tap, "firmware"),
+                 tw_show_text(tap, "board"));
+    if (slot != NULL) {
+        (void)printf(" (place %s, %s)", slot, tw_show_text(tap, "trial"));
+    }
+    (void)printf(", up %s; %" PRId64 " bytes overrun, %" PRId64 " bytes and %" PRId64 " scans lost", age,
+                 tw_show_number(tap, "overruns", 0), tw_show_number(tap, "lost_bytes", 0),
+                 tw_show_number(tap, "lost_scans", 0));
+    print_tap_line("till", tw_json_get(tap, "till"));
+    print_tap_line("printer", tw_json_get(tap, "printer"));
+    print_tap_line("scanner", tw_json_get(tap, "scanner"));
+    (void)printf(".\n");
+}
+
 static void print_devices(const tw_json *devices)
 {
     size_t count = tw_json_size(devices);
@@ -57,6 +107,7 @@ static void print_devices(const tw_json *devices)
     }
     for (size_t i = 0; i < count; i++) {
         print_reason(tw_json_at(devices, i));
+        print_tap(tw_json_at(devices, i));
     }
 }
 
@@ -103,6 +154,18 @@ int tw_devices_ask(const struct tw_cli *cli, const char *name, tw_json **all, co
     return TW_EXIT_NOT_WELL;
 }
 
+// A name of the configuration needs no escapes (RFC 3986, section 2.3).
+int tw_devices_check_name(const char *name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    size_t len = strlen(name);
+    if (len >= 1 && len <= 32 && strspn(name, allowed) == len) {
+        return TW_EXIT_FINE;
+    }
+    (void)fprintf(stderr, "tillwire: no device has such a name; `tillwire devices` lists them\n");
+    return TW_EXIT_USAGE;
+}
+
 // ---- the command ----
 
 enum { KEY_SECONDS = 't', KEY_SPEED = 'x' };
@@ -119,6 +182,7 @@ static const struct verb {
     {"record", tw_devices_record, "the DEVICE to record", 2, TAKES_SECONDS},
     {"replay", tw_devices_replay, "the FILE to replay", 1, TAKES_SPEED},
     {"test", tw_devices_test, "the DEVICE to test", 1, TAKES_SECONDS},
+    {"update", tw_devices_update, "the DEVICE and the IMAGE for it", 2, 0},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -142,7 +206,7 @@ static void take_operand(struct tw_cli *cli, char *arg, struct argp_state *state
     if (state->arg_num == 0) {
         cli->verb = arg;
         if (find_verb(arg) == NULL) {
-            argp_error(state, "with devices one can `discover`, `record`, `replay` and `test`");
+            argp_error(state, "with devices one can `discover`, `record`, `replay`, `test` and `update`");
         }
     } else if (verb != NULL && state->arg_num > verb->operands) {
         argp_error(state, "`%s` takes no operand more", verb->name);
@@ -177,7 +241,8 @@ static void check_usage(const struct tw_cli *cli, struct argp_state *state)
 {
     const struct verb *verb = find_verb(cli->verb);
     unsigned options = verb != NULL ? verb->options : 0;
-    if (verb != NULL && verb->operand != NULL && cli->operand == NULL) {
+    bool lacks_file = verb != NULL && verb->run == tw_devices_update && cli->file == NULL;
+    if (lacks_file || (verb != NULL && verb->operand != NULL && cli->operand == NULL)) {
         argp_error(state, "name %s", verb->operand);
     } else if (cli->seconds != 0 && (options & TAKES_SECONDS) == 0) {
         argp_error(state, "--seconds goes with `record` and `test`");
@@ -222,7 +287,7 @@ static const struct argp_child children[] = {
 static const struct argp devices_argp = {
     .options = options,
     .parser = parse,
-    .args_doc = "\ndiscover\nrecord DEVICE [FILE]\nreplay FILE\ntest DEVICE",
+    .args_doc = "\ndiscover\nrecord DEVICE [FILE]\nreplay FILE\ntest DEVICE\nupdate DEVICE IMAGE",
     .children = children,
     .doc =
         "Shows the configured devices: state, age of the last byte, what was received, what was refused, how "
@@ -240,6 +305,11 @@ static const struct argp devices_argp = {
         "`suffix`, line ends. Other devices than scanners are not recorded.\n"
         "\n`replay` plays a recording through its driver and shows what was read.\n"
         "\n`test` asks you to use a device, listens, and says whether it works. It never shows a code.\n"
+        "\n`update` sends new firmware (a .twtap file) to a tap that is a board. Printing goes on meanwhile. "
+        "The "
+        "board restarts with it, and keeps it after a healthy minute, else it goes back by itself; this "
+        "waits for "
+        "the outcome, but nothing depends on that.\n"
         "\nDuring `record` and `test` the agent goes on working: what is scanned counts as always.\n"
         "\nExamples:\n"
         "  tillwire devices\n"
@@ -247,8 +317,9 @@ static const struct argp devices_argp = {
         "  tillwire devices test scanner\n"
         "  tillwire devices record scanner scanner.rec --seconds 60\n"
         "  tillwire devices replay scanner.rec --speed 0\n"
+        "  tillwire devices update printer tillwire-tap-1.1.0.twtap\n"
         "\n" TW_CLI_EXIT_CODES "\nIt is 1 when a device is not ready, nothing was found, heard or read, or a "
-        "device does not work.\n",
+        "device does not work, or was not updated.\n",
 };
 
 const struct tw_command tw_command_devices = {"devices", "scanners and printers, and whether they work",

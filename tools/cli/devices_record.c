@@ -99,13 +99,6 @@ static int conclude(const struct taking *taking, int result)
     return taking->cut_off ? TW_EXIT_NOT_WELL : result;
 }
 
-// A name of the configuration needs no escapes (RFC 3986, section 2.3).
-static bool is_name(const char *name)
-{
-    return name[0] != '\0' &&
-           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(name);
-}
-
 static int take(const struct tw_cli *cli, struct taking *taking)
 {
     char path[128];
@@ -122,8 +115,7 @@ static int take(const struct tw_cli *cli, struct taking *taking)
 int tw_devices_record(const struct tw_cli *cli)
 {
     struct taking taking = {.file = stdout, .name = "to standard output"};
-    if (!is_name(cli->operand) || strlen(cli->operand) > 32) {
-        (void)fprintf(stderr, "tillwire: no device has such a name; `tillwire devices` lists them\n");
+    if (tw_devices_check_name(cli->operand) != TW_EXIT_FINE) {
         return TW_EXIT_USAGE;
     }
     if (cli->file != NULL) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "firmware/core/tap.h"
+#include "firmware/port/linux/about.h"
 #include "firmware/port/linux/handed.h"
 #include "firmware/port/linux/harden.h"
 #include "firmware/port/linux/line.h"
@@ -45,6 +46,7 @@ struct tw_relay {
         struct tw_session session;
         struct tw_line line;
     } way;
+    struct tw_about about;
     struct tw_tap tap;
     uint8_t out[AGENT_OUT_BYTES];
 };
@@ -276,6 +278,7 @@ static int open_line(struct tw_relay *relay, struct tw_error_text *err)
     struct tw_line *line = &relay->way.line;
     tw_line_init(line, settings->name, settings->port, settings->forward, event, &relay->tap);
     relay->route = &line->route;
+    tw_about_line(&relay->about, &settings->form, flow);
     tw_line_start(line, &settings->form, flow, monotonic_us());
     return 0;
 }
@@ -296,6 +299,7 @@ static void init_tap(struct tw_relay *relay, const uint8_t boot[16])
         .record_count = record_count(ring_bytes),
     };
     tw_tap_init(&relay->tap, &memory, boot);
+    tw_about_init(&relay->about, &relay->tap, monotonic_us());
 }
 
 static struct tw_relay *map(const struct tw_relay_settings *settings)

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hal/drivers/code.h"
 #include "hal/drivers/drivers.h"
 #include "hal/drivers/hid_stream.h"
-#include "hal/drivers/scanner/code.h"
 
 enum {
     CONTINUE_MS = 500, // for the next report of a code; USB interrupt intervals end at 255 ms

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hal/drivers/code.h"
 #include "hal/drivers/drivers.h"
-#include "hal/drivers/scanner/code.h"
 #include "hal/drivers/scanner/keys.h"
 
 enum {
