@@ -92,7 +92,10 @@ static void still_alive(void *ctx)
 static void tidy_memory(void *ctx)
 {
     struct agent *agent = ctx;
-    tw_supervise_trim();
+    struct tw_error_text err;
+    if (tw_supervise_trim(&err) != TW_OK) {
+        (void)fprintf(stderr, "tillwired: %s\n", err.text);
+    }
     tw_timer_start(agent->tidy, TW_SUPERVISE_TRIM_MS);
 }
 

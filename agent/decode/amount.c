@@ -205,11 +205,13 @@ static bool goes_on(struct tw_slice line, const struct scan *scan)
     return is_letter(c) && !(c == 'x' || c == 'X' || text_at(line, scan->end, "×"));
 }
 
+// Of what is too large for one with two decimals the sign is no part.
 static void take_percent(struct tw_number *number, const struct scan *scan, struct tw_slice line)
 {
     size_t at = number->end;
     at += byte_at(line, at) == ' ' ? 1 : 0;
-    if (byte_at(line, at) != '%' || number->kind == TW_NUMBER_OTHER) {
+    bool too_large = number->value > INT64_MAX / 100 || number->value < INT64_MIN / 100;
+    if (byte_at(line, at) != '%' || number->kind == TW_NUMBER_OTHER || too_large) {
         return;
     }
     number->kind = TW_NUMBER_PERCENT;

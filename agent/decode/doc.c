@@ -108,13 +108,18 @@ static int check_many_keys(struct reader *reader, const struct tw_doc_node *obje
         keys[i] = member->key;
     }
     qsort(keys, object->size, sizeof *keys, order_keys);
-    bool twice = false;
-    for (uint32_t i = 1; i < object->size; i++) {
-        twice = twice || tw_doc_same_key(&keys[i - 1], &keys[i]);
+    const char *twice = NULL;
+    for (uint32_t i = 1; i < object->size && twice == NULL; i++) {
+        if (tw_doc_same_key(&keys[i - 1], &keys[i])) {
+            twice = keys[i].text > keys[i - 1].text ? keys[i].text : keys[i - 1].text;
+        }
     }
     free(keys);
-    return twice ? tw_doc_scan_fail(&reader->scan, TW_ERR_INVALID, "a key stands twice in one object")
-                 : TW_OK;
+    if (twice == NULL) {
+        return TW_OK;
+    }
+    reader->scan.at = reader->doc->text + (twice - reader->doc->text); // where it is told
+    return tw_doc_scan_fail(&reader->scan, TW_ERR_INVALID, "a key stands twice in one object");
 }
 
 static int check_keys(struct reader *reader, const struct tw_doc_node *object)
@@ -250,6 +255,9 @@ void tw_doc_free(struct tw_doc *doc)
         if (doc->text != NULL) { // a request may hold a card
             explicit_bzero(doc->text, doc->text_cap);
         }
+        if (doc->nodes != NULL) {
+            explicit_bzero(doc->nodes, doc->count * sizeof *doc->nodes);
+        }
         free(doc->text);
         free(doc->nodes);
         free(doc);
@@ -274,6 +282,21 @@ static int take_text(struct tw_doc *doc, struct tw_slice text)
     return TW_OK;
 }
 
+// Where it went wrong, as people count: the text is the caller's, for ours is decoded in place.
+static int tell_place(const struct tw_doc *doc, const struct tw_doc_scan *scan, struct tw_slice text,
+                      struct tw_error_text *err)
+{
+    size_t at = (size_t)(scan->at - doc->text);
+    size_t line = 1;
+    size_t column = 1;
+    for (size_t i = 0; i < at && i < text.len; i++) {
+        bool ends = text.ptr[i] == '\n';
+        line += ends;
+        column = ends ? 1 : column + 1;
+    }
+    return tw_fail(err, scan->error, "reading JSON: line %zu, column %zu: %s", line, column, scan->why);
+}
+
 int tw_doc_read(struct tw_doc *doc, struct tw_slice text, const struct tw_doc_node **out,
                 struct tw_error_text *err)
 {
@@ -293,8 +316,7 @@ int tw_doc_read(struct tw_doc *doc, struct tw_slice text, const struct tw_doc_no
         }
     }
     if (scan->error != TW_OK) {
-        return tw_fail(err, scan->error, "reading JSON: byte %zu: %s", (size_t)(scan->at - doc->text),
-                       scan->why);
+        return tell_place(doc, scan, text, err);
     }
     *out = doc->nodes;
     return TW_OK;

@@ -57,7 +57,7 @@ void tw_event_time(int64_t wall_ms, char out[25])
     const int64_t last_ms = INT64_C(253402300799999);  // 9999-12-31
     wall_ms = wall_ms < first_ms ? first_ms : wall_ms > last_ms ? last_ms : wall_ms;
     int64_t since_ms = wall_ms - first_ms;
-    time_t when = (time_t)(since_ms / 1000) + (time_t)(first_ms / 1000);
+    time_t when = (time_t)(since_ms / 1000 + first_ms / 1000);
     struct tm tm;
     (void)gmtime_r(&when, &tm);
     (void)strcpy(out, "0000-00-00T00:00:00.000Z");

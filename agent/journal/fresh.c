@@ -32,7 +32,8 @@ void tw_fresh_put(struct tw_fresh *fresh, int64_t n, enum tw_record_state state,
         tw_fresh_forget(fresh);
         fresh->first = n;
     }
-    if (bytes > TW_FRESH_BYTES || !tw_buf_reserve(&fresh->rows, bytes)) {
+    // At once, so that growing leaves no copies behind.
+    if (bytes > TW_FRESH_BYTES || !tw_buf_reserve(&fresh->rows, TW_FRESH_BYTES - fresh->rows.len)) {
         tw_fresh_forget(fresh);
         return;
     }

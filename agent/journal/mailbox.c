@@ -76,11 +76,18 @@ static int append(struct tw_mailbox *mailbox, struct tw_op *op)
     return TW_OK;
 }
 
+// Many, or large ones, are company enough.
+static bool is_held(const struct tw_mailbox *mailbox)
+{
+    return mailbox->held && mailbox->batches < TW_MAILBOX_MAX / 16 &&
+           mailbox->bytes < TW_MAILBOX_MAX_BYTES / 4;
+}
+
 int tw_mailbox_put(struct tw_mailbox *mailbox, struct tw_op *op)
 {
     (void)pthread_mutex_lock(&mailbox->mutex);
-    bool wake = !mailbox->held || op->kind != TW_OP_BATCH;
     int rc = append(mailbox, op);
+    bool wake = op->kind != TW_OP_BATCH || !is_held(mailbox);
     (void)pthread_mutex_unlock(&mailbox->mutex);
     if (rc == TW_OK && wake) {
         (void)pthread_cond_signal(&mailbox->filled); // who is woken finds the mutex free
@@ -139,7 +146,7 @@ void tw_mailbox_stop(struct tw_mailbox *mailbox)
 
 static bool has_work(const struct tw_mailbox *mailbox)
 {
-    bool batches = mailbox->batches > 0 && !mailbox->held;
+    bool batches = mailbox->batches > 0 && !is_held(mailbox);
     return batches || mailbox->others > 0 || mailbox->read.rows != NULL || mailbox->stop;
 }
 

@@ -69,15 +69,18 @@ static int drop_code(struct dl_phdr_info *object, size_t size, void *page_bytes)
     return 0;
 }
 
-void tw_supervise_trim(void)
+static const char may_swap[] =
+    "memory may reach swap: allow locking it with LimitMEMLOCK=infinity, or use encrypted or no swap";
+
+int tw_supervise_trim(struct tw_error_text *err)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     // Locked pages cannot be given back (madvise(2)): for the time of these calls nothing is locked. Nothing
     // is swapped out in microseconds but on a machine that is out of memory already.
-    (void)munlockall();
+    bool was_locked = may_lock_all() && munlockall() == 0;
     (void)malloc_trim(0);
     (void)dl_iterate_phdr(drop_code, &page);
-    (void)lock_all();
+    return was_locked && !lock_all() ? tw_fail(err, TW_ERR_REFUSED, "%s", may_swap) : TW_OK;
 }
 
 int tw_supervise_harden(struct tw_error_text *err)
@@ -94,9 +97,7 @@ int tw_supervise_harden(struct tw_error_text *err)
                        "core dumps could not be switched off (%s): check LimitCORE=", strerror(errno));
     }
     if (!lock_all()) {
-        return tw_fail(err, TW_ERR_REFUSED,
-                       "memory may reach swap: allow locking it with LimitMEMLOCK=infinity, or use encrypted "
-                       "or no swap");
+        return tw_fail(err, TW_ERR_REFUSED, "%s", may_swap);
     }
     return TW_OK;
 }

@@ -73,8 +73,8 @@ static void give_up(struct tw_device *device, int64_t now_ms)
 {
     device->cause = TW_DEVICE_REASON_ABSENT;
     (void)tw_fail(&device->why, TW_ERR_AGAIN,
-                  "device %s does not answer; check its power and its cable, it is tried again by itself",
-                  device->config.name);
+                  "device %s does not answer; check its %s, it is tried again by itself", device->config.name,
+                  device->apart != NULL ? "share and the share's server" : "power and its cable");
     stay_down(device, now_ms);
 }
 

@@ -40,7 +40,8 @@ struct job {
 struct tw_apart {
     tw_apart_open_fn *open;
     char *path;
-    int alive; // the other end; -1: there is no thread
+    int alive;   // the other end; -1: there is no thread
+    int wait_ms; // for it to end; then it is waited for no more
 };
 
 struct near {
@@ -142,13 +143,13 @@ static void *work(void *ctx)
     atomic_store(&job->outcome, outcome);
     uint64_t count;
     (void)!read(job->opening, &count, sizeof count);
+    (void)close(job->opening); // else it could go on waking a loop that had given up
     if (outcome == TW_OK) {
         carry(job);
         tw_io_close(job->inner);
     }
     int alive = job->alive;
     (void)close(job->far);
-    (void)close(job->opening);
     let_go(job);
     (void)close(alive);
     return NULL;
@@ -230,10 +231,11 @@ static struct job *new_job(const struct tw_apart *apart)
 static bool is_free(struct tw_apart *apart)
 {
     struct pollfd wait = {.fd = apart->alive};
-    if (apart->alive >= 0 && poll(&wait, 1, TW_APART_WAIT_MS) == 1) {
+    if (apart->alive >= 0 && poll(&wait, 1, apart->wait_ms) == 1) {
         (void)close(apart->alive);
         apart->alive = -1;
     }
+    apart->wait_ms = 0;
     return apart->alive < 0;
 }
 
@@ -272,7 +274,7 @@ static int start(struct tw_apart *apart, struct near *near, struct job *job, str
     // The agent's end of each comes first: the pair, the eventfd, the pipe.
     int fds[6] = {-1, -1, -1, -1, -1, -1};
     fds[2] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    fds[3] = fcntl(fds[2], F_DUPFD_CLOEXEC, 0);
+    fds[3] = fds[2] >= 0 ? fcntl(fds[2], F_DUPFD_CLOEXEC, 0) : -1;
     int error = fds[3] < 0 || write(fds[2], &full, sizeof full) != sizeof full ||
                         socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0 ||
                         pipe2(fds + 4, O_CLOEXEC) != 0
@@ -290,12 +292,13 @@ static int start(struct tw_apart *apart, struct near *near, struct job *job, str
                        strerror(error));
     }
     apart->alive = fds[4];
+    apart->wait_ms = TW_APART_WAIT_MS;
     return TW_OK;
 }
 
-int tw_apart_open(void *ctx, struct tw_io **out, struct tw_error_text *err)
+int tw_apart_open(void *made, struct tw_io **out, struct tw_error_text *err)
 {
-    struct tw_apart *apart = ctx;
+    struct tw_apart *apart = made;
     if (!is_free(apart)) {
         return tw_fail(
             err, TW_ERR_IO,

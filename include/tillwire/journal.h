@@ -98,7 +98,7 @@ typedef void tw_journal_done_fn(void *ctx, const struct tw_journal_result *resul
 int TW_MUST_CHECK tw_journal_submit(struct tw_journal *journal, struct tw_batch *batch,
                                     tw_journal_done_fn *done, void *ctx);
 
-// Until the release, what is submitted waits for company, unless something else makes the thread work. [any]
+// Until the release, what is submitted waits for some company, unless other work comes. One holder. [any]
 void tw_journal_hold(struct tw_journal *journal, bool held);
 
 // ---- sending ----

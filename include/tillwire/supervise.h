@@ -32,9 +32,10 @@ void tw_supervise_alive(void);
 int TW_MUST_CHECK tw_supervise_harden(struct tw_error_text *err);
 
 // Gives back to the system what has come free in the heap, and the program's and its libraries' code, which
-// comes back as it is used; to be called now and then.
+// comes back as it is used; to be called now and then. TW_ERR_REFUSED when memory was locked and could not be
+// locked again, with what to do.
 #define TW_SUPERVISE_TRIM_MS 5000
-void tw_supervise_trim(void);
+int TW_MUST_CHECK tw_supervise_trim(struct tw_error_text *err);
 
 // The machine's clocks: CLOCK_REALTIME, CLOCK_MONOTONIC, adjtimex(2), the kernel's boot id. Trust is
 // "suspect" before TW_RELEASE_WALL_MS, and after wall time stepped back by more than a second until it

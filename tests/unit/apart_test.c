@@ -165,7 +165,8 @@ static struct tw_io *begin(struct tw_apart *apart)
     struct tw_io *io = NULL;
     int outcome = tw_apart_open(apart, &io, &err);
     for (int wait = 0; outcome == TW_ERR_IO && wait < PATIENCE_MS; wait += TW_APART_WAIT_MS) {
-        outcome = tw_apart_open(apart, &io, &err); // the thread of the one before is still about to end
+        (void)usleep(1000 * TW_APART_WAIT_MS); // the thread of the one before is still about to end
+        outcome = tw_apart_open(apart, &io, &err);
     }
     if (outcome != TW_OK) {
         fail_msg("%s", err.text);

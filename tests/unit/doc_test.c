@@ -300,9 +300,12 @@ static void test_an_error_says_where_and_not_what(void **state)
     struct tw_error_text err = {""};
     static const char text[] = "{\"4111111111111111\":1,\"4111111111111111\":2}";
     assert_int_equal(tw_doc_read(*state, tw_slice_of(text), &root, &err), TW_ERR_INVALID);
-    assert_string_equal(err.text, "reading JSON: byte 43: a key stands twice in one object");
+    assert_string_equal(err.text, "reading JSON: line 1, column 24: a key stands twice in one object");
     assert_int_equal(tw_doc_read(*state, tw_slice_of("[1,"), &root, &err), TW_ERR_INVALID);
-    assert_string_equal(err.text, "reading JSON: byte 3: it ends too early");
+    assert_string_equal(err.text, "reading JSON: line 1, column 4: it ends too early");
+    assert_int_equal(tw_doc_read(*state, tw_slice_of("{\n \"a\": 1,\n  \"\\u0061\": 2}"), &root, &err),
+                     TW_ERR_INVALID);
+    assert_string_equal(err.text, "reading JSON: line 3, column 4: a key stands twice in one object");
     assert_null(root);
 }
 

@@ -2,8 +2,9 @@
 //
 // What a board's own vector table shares with the others.
 //
-// Threading: interrupts. Memory: none. Time: none. Errors: a fault resets the board at once: it prints
-// again within a tenth of a second, which nothing else could promise.
+// Threading: interrupts. Memory: none. Time: none. Errors: a fault resets the board at once: it prints again
+// as soon as the loader has checked the image (some 31 million instructions), which nothing else could
+// promise.
 #ifndef TW_ARM_STARTUP_H
 #define TW_ARM_STARTUP_H
 
