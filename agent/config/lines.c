@@ -78,6 +78,14 @@ int tw_config_merge_lines(const struct tw_config_memory *memory, struct tw_devic
     return rc != TW_OK ? rc : merge_line(memory, &into->scanner, from->scanner);
 }
 
+// A board's UART sends 8 or 9 bits, parity included (RM0090, USART_CR1.M): 7 come only with it.
+static int check_form(const struct tw_config_memory *memory, const struct tw_link_line *line)
+{
+    return line->bits == 7 && line->parity == TW_LINK_PARITY_NONE
+               ? bad_number(memory, "bits", 7, "use 8 bits, or even or odd parity")
+               : TW_OK;
+}
+
 int tw_config_check_lines(const struct tw_config_memory *memory, const struct tw_device_config *device)
 {
     char where[512];
@@ -87,7 +95,9 @@ int tw_config_check_lines(const struct tw_config_memory *memory, const struct tw
                                                   : NULL;
     bool is_board = strcmp(device->class_name, "tap") == 0 && device->forward == NULL;
     if (key == NULL || is_board) {
-        return TW_OK;
+        int rc = check_form(memory, &device->till);
+        rc = rc != TW_OK ? rc : check_form(memory, &device->printer);
+        return rc != TW_OK ? rc : check_form(memory, &device->scanner);
     }
     return tw_fail(
         memory->err, TW_ERR_INVALID,

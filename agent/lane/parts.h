@@ -93,6 +93,7 @@ struct tw_sale_origin {
     bool apart;              // its number is another sale's: `position` is put behind it
     const char *position;    // unique in place of a receipt number: "BOOT-OFFSET", or a random text
     int64_t read_ms;         // when it came for the first time, wall clock
+    int64_t paid_ms;         // how old a scan may be counts until then; 0: `read_ms`
     // Who was taken as its customer then (nobody, without `present`); NULL: this is the first time, and it is
     // who was scanned last.
     struct tw_identity *customer;

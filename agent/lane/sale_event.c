@@ -189,7 +189,7 @@ int tw_sale_event(struct tw_lane *lane, struct tw_sale *sale, const struct tw_sa
                                           .copy = origin->copy,
                                           .tail = sale->card_tail};
     struct customer customer;
-    find_customer(lane, sale, identity, &clue, now_ms, &customer);
+    find_customer(lane, sale, identity, &clue, origin->paid_ms != 0 ? origin->paid_ms : now_ms, &customer);
     uint8_t hash[32];
     char hex[65];
     tw_seal_sha256(origin->witness, hash);

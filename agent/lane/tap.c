@@ -25,8 +25,6 @@ struct tw_lane_tap {
     const struct tw_tap_card *card;
     int scan_outcome; // what tw_lane_identify said
     uint64_t start;   // the answer to the HELLO
-    uint64_t last_us; // by the tap's clock, of what came last; 0: nothing yet
-    uint64_t card_us; // likewise of the last card that may still identify somebody; 0: none
 };
 
 static void step(struct tw_lane_tap *tap, const struct tw_tap_flow_event *event);
@@ -137,7 +135,9 @@ static void act(struct tw_lane_tap *tap, const struct tw_tap_flow_action *action
         tell_outcome(tap, tw_tap_queue_add(&tap->queue, action, tap->fact));
         break;
     case TW_TAP_FLOW_QUEUE_SCAN:
-        tell_outcome(tap, tw_tap_queue_add_scan(&tap->queue, action, tap->card));
+        tell_outcome(tap, tap->scan_outcome != TW_OK
+                              ? tap->scan_outcome // it could not be sealed; the tap still holds it
+                              : tw_tap_queue_add_scan(&tap->queue, action, tap->card));
         break;
     case TW_TAP_FLOW_SKIP_SCAN:
         tw_lane_count_scan(tap->lane, tap->queue.name, tap->scan_outcome);
@@ -226,8 +226,11 @@ static void on_fact(void *ctx, struct tw_reader_fact *fact)
 uint64_t tw_lane_tap_hello(struct tw_lane_tap *tap, const uint8_t boot[16], uint64_t first, uint64_t next)
 {
     tap->start = first;
-    tap->last_us = tap->card_us = 0;
     step(tap, &(struct tw_tap_flow_event){.kind = TW_TAP_FLOW_HELLO, .hello = {boot, first, next}});
+    tap->queue.last_us = 0;
+    if (memcmp(tap->queue.scan_boot, boot, sizeof tap->queue.scan_boot) != 0) {
+        tap->queue.card_us = 0; // by a clock that is gone; on the same one it may all be told again
+    }
     return tap->start;
 }
 
@@ -235,14 +238,14 @@ uint64_t tw_lane_tap_hello(struct tw_lane_tap *tap, const uint8_t boot[16], uint
 // before what came after it, and a card identifies somebody for as long as any other.
 static void keep_time(struct tw_lane_tap *tap, uint64_t time_us)
 {
-    if (tap->last_us != 0 && time_us >= tap->last_us + UINT64_C(1000) * TW_TAP_FLOW_IDLE_MS) {
+    struct tw_tap_queue *queue = &tap->queue;
+    if (queue->last_us != 0 && time_us >= queue->last_us + UINT64_C(1000) * TW_TAP_FLOW_IDLE_MS) {
         tell(tap, TW_TAP_FLOW_QUIET);
     }
-    if (tap->card_us != 0 && time_us > tap->card_us + UINT64_C(1000) * TW_IDENTITY_MS) {
-        tw_tap_queue_forget_card(&tap->queue);
-        tap->card_us = 0;
+    if (queue->card_us != 0 && time_us > queue->card_us + UINT64_C(1000) * TW_IDENTITY_MS) {
+        tw_tap_queue_forget_card(queue);
     }
-    tap->last_us = time_us > tap->last_us ? time_us : tap->last_us; // a scan may be told again
+    queue->last_us = time_us > queue->last_us ? time_us : queue->last_us; // a scan may be told again
 }
 
 void tw_lane_tap_bytes(struct tw_lane_tap *tap, uint64_t offset, uint64_t time_us, struct tw_slice bytes)
@@ -274,10 +277,13 @@ void tw_lane_tap_scan(struct tw_lane_tap *tap, const struct tw_tap_scan *scan)
     }
     tap->scan_outcome =
         scan->code.len > 0 ? tw_lane_identify(tap->lane, scan->code, &reading) : TW_ERR_NOT_FOUND;
-    bool loyalty = tap->scan_outcome == TW_OK;
-    const struct tw_tap_card card = {.reading = &reading, .is_fresh = scan->age_ms < FRESH_MS};
+    bool loyalty = tap->scan_outcome != TW_ERR_NOT_FOUND && tap->scan_outcome != TW_ERR_REFUSED;
+    const struct tw_tap_card card = {.reading = &reading,
+                                     .time_us = scan->time_us,
+                                     .age_ms = scan->age_ms,
+                                     .is_fresh = scan->age_ms < FRESH_MS};
+    // cppcheck-suppress autoVariables ; for this step alone
     tap->card = &card;
-    tap->card_us = loyalty ? scan->time_us : tap->card_us;
     step(tap, &(struct tw_tap_flow_event){.kind = TW_TAP_FLOW_SCAN, .scan = {scan->number, loyalty}});
     tap->card = NULL;
     tw_seal_wipe(&reading, sizeof reading);

@@ -39,13 +39,20 @@ static void acknowledge(const struct tw_tap_flow *flow, struct tw_tap_flow_actio
         flow->count == 0 ? flow->accounted : flow->committed;
 }
 
+// Numbers count anew with each boot, and what is committed may be of the one before.
+static bool is_safe(const struct tw_tap_flow *flow, uint64_t number)
+{
+    return flow->count == 0 || (memcmp(flow->committed.boot, flow->boot, sizeof flow->boot) == 0 &&
+                                number <= flow->committed.scan);
+}
+
 // What comes again after a new start of the line is known by its number.
 void tw_tap_flow_scan(struct tw_tap_flow *flow, int64_t now, const struct tw_tap_flow_event *event,
                       struct tw_tap_flow_actions *out)
 {
     (void)now;
     if (event->scan.number <= flow->accounted.scan) {
-        if (event->scan.number <= flow->committed.scan || flow->count == 0) { // it does not know that yet
+        if (is_safe(flow, event->scan.number)) { // it does not know that yet
             acknowledge(flow, out);
         }
         return;

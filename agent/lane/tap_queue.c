@@ -9,16 +9,14 @@
 static struct tw_tap_flight *new_flight(struct tw_tap_queue *queue)
 {
     struct tw_tap_flight *flight = calloc(1, sizeof *flight);
-    if (flight != NULL) {
-        flight->batch = tw_batch_new();
-    }
-    if (flight != NULL && flight->batch == NULL) {
+    struct tw_batch *batch = tw_batch_new();
+    if (flight == NULL || batch == NULL) {
+        tw_batch_free(batch);
         free(flight);
         return NULL;
     }
-    if (flight != NULL) {
-        tw_batch_time(flight->batch, queue->lane->with.clock);
-    }
+    tw_batch_time(batch, queue->lane->with.clock);
+    flight->batch = batch;
     return flight;
 }
 
@@ -149,12 +147,13 @@ static tw_json *unparsed_data(const struct tw_tap_queue *queue, const char *reas
 int tw_tap_queue_replace_first(struct tw_tap_queue *queue)
 {
     struct tw_tap_flight *flight = queue->first;
-    flight->batch = tw_batch_new();
-    if (flight->batch == NULL) {
+    struct tw_batch *batch = tw_batch_new();
+    if (batch == NULL) {
         return TW_ERR_NOMEM;
     }
-    tw_batch_time(flight->batch, queue->lane->with.clock);
-    tw_lane_event(flight->batch, TW_EVENT_CAPTURE_UNPARSED, queue->name,
+    flight->batch = batch;
+    tw_batch_time(batch, queue->lane->with.clock);
+    tw_lane_event(batch, TW_EVENT_CAPTURE_UNPARSED, queue->name,
                   unparsed_data(queue, tw_unparsed_name(TW_UNPARSED_TOO_LONG),
                                 "The sale is larger than an event may be.", &flight->summary));
     flight->counted = "unparsed";
@@ -180,6 +179,28 @@ static bool is_scan_behind(const struct tw_tap_flight *flight)
     return next != NULL;
 }
 
+static bool took(const struct tw_tap_flight *sale, const struct tw_identity *scanned)
+{
+    return sale->is_sale && sale->taken.present && strcmp(sale->taken.pseudonym, scanned->pseudonym) == 0;
+}
+
+// Whether the scan's sale is here, before another scan, or will be read again.
+static bool is_sale_behind(const struct tw_tap_queue *queue, const struct tw_tap_flight *scan)
+{
+    const struct tw_tap_flight *next = scan->next;
+    while (next != NULL && !next->is_scan && !took(next, &scan->scanned)) {
+        next = next->next;
+    }
+    if (next != NULL && !next->is_scan) {
+        return true;
+    }
+    next = queue->again;
+    while (next != NULL && !took(next, &scan->scanned)) {
+        next = next->next;
+    }
+    return next != NULL;
+}
+
 // Who stands at the workstation once this much is durable. Where scans of the tap wait as well, what is
 // remembered of now may be of later ones.
 static void keep_identity(struct tw_tap_queue *queue, const struct tw_tap_flight *flight,
@@ -187,7 +208,7 @@ static void keep_identity(struct tw_tap_queue *queue, const struct tw_tap_flight
 {
     const struct tw_tap_flight *next = next_change(flight);
     const struct tw_identity *waiting = next != NULL && next->is_sale ? &next->taken : NULL;
-    if (flight->is_scan && (flight->is_again || next != NULL)) {
+    if (flight->is_scan && is_sale_behind(queue, flight)) { // else another device's may have been
         tw_identity_store(queue->workstation, &flight->scanned, batch);
     } else if (flight->taken.present && is_scan_behind(flight)) {
         tw_identity_store(queue->workstation, waiting, batch);
@@ -230,6 +251,7 @@ static int add_sale(struct tw_tap_queue *queue, struct tw_tap_flight *flight,
         .copy = fact->copy,
         .position = position,
         .read_ms = flight->read_ms,
+        .paid_ms = flight->paid_ms,
         .customer = known != NULL ? &known->taken : NULL,
     };
     char transaction_id[TW_TRANSACTION_ID_MAX];
@@ -288,6 +310,13 @@ static void add_lost(struct tw_tap_queue *queue, struct tw_tap_flight *flight, u
             "The tap had no more room for its copy; the printer got every byte.");
 }
 
+// A paper that waited in the tap was paid long before it is read, and so was its card scanned.
+static int64_t paid_ms(const struct tw_tap_queue *queue, int64_t read_ms)
+{
+    bool after_card = queue->card_us != 0 && queue->last_us >= queue->card_us;
+    return after_card ? queue->card_at_ms + (int64_t)((queue->last_us - queue->card_us) / 1000) : read_ms;
+}
+
 int tw_tap_queue_add(struct tw_tap_queue *queue, const struct tw_tap_flow_action *action,
                      const struct tw_reader_fact *fact)
 {
@@ -300,6 +329,7 @@ int tw_tap_queue_add(struct tw_tap_queue *queue, const struct tw_tap_flow_action
     struct tw_tap_flight *known = recall(queue, &action->place);
     flight->after = action->place;
     flight->read_ms = known != NULL ? known->read_ms : clock->wall_ms(clock);
+    flight->paid_ms = known != NULL ? known->paid_ms : paid_ms(queue, flight->read_ms);
     if (action->kind == TW_TAP_FLOW_QUEUE_FACT) {
         rc = add_fact(queue, flight, fact, known);
     } else if (action->kind == TW_TAP_FLOW_QUEUE_RESTARTED) {
@@ -342,6 +372,7 @@ static void identify(struct tw_tap_queue *queue, const struct tw_tap_flight *fli
     memcpy(queue->scan_boot, flight->after.boot, sizeof queue->scan_boot);
     queue->scan_number = flight->after.scan;
     queue->card_at_ms = flight->scanned.at_ms;
+    queue->card_us = card->time_us;
     if (identity != NULL) {
         const char *workstation = identity->workstation;
         *identity = flight->scanned;
@@ -361,11 +392,12 @@ int tw_tap_queue_add_scan(struct tw_tap_queue *queue, const struct tw_tap_flow_a
         return TW_ERR_NOMEM;
     }
     const struct tw_clock *clock = queue->lane->with.clock;
+    int64_t now_ms = clock->wall_ms(clock);
     flight->after = action->place;
     flight->is_scan = true;
     flight->is_again = was_told(queue, &action->place);
     tw_identity_remember(&flight->scanned, reading->scan.scheme, reading->pseudonym, reading->scan.card,
-                         clock->wall_ms(clock));
+                         card->age_ms < now_ms ? now_ms - card->age_ms : 0);
     tw_lane_scan_event(flight->batch, queue->name, queue->workstation, reading);
     if (!flight->is_again) {
         identify(queue, flight, card);
@@ -377,6 +409,7 @@ int tw_tap_queue_add_scan(struct tw_tap_queue *queue, const struct tw_tap_flow_a
 void tw_tap_queue_forget_card(struct tw_tap_queue *queue)
 {
     struct tw_identity gone = {0};
+    queue->card_us = 0;
     struct tw_identity *identity = tw_identity_of(queue->lane, queue->workstation);
     if (identity != NULL && identity->present && identity->at_ms == queue->card_at_ms) {
         (void)tw_identity_take(identity, &(struct tw_identity_clue){0}, &gone);

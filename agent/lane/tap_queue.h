@@ -28,6 +28,7 @@ struct tw_tap_flight {
     struct tw_tap_summary summary;
     struct tw_identity taken;   // by its sale
     int64_t read_ms;            // when it was read for the first time, wall clock
+    int64_t paid_ms;            // when it was printed, as far as the tap's clock tells that
     bool is_sale;               // also where it is too large to be told as one
     bool is_scan, is_again;     // a loyalty card; which was told before
     struct tw_identity scanned; // whose it is
@@ -46,12 +47,16 @@ struct tw_tap_queue {
     struct tw_drift drift[2];    // store, workstation
     uint8_t scan_boot[16];       // of the tap, whose scans up to
     uint64_t scan_number;        // this one have identified whom they could
-    int64_t card_at_ms;          // when the last of them did, wall clock
+    int64_t card_at_ms;          // when the last of them was made, wall clock
+    uint64_t card_us;            // likewise by the tap's clock; 0: it identifies nobody any more
+    uint64_t last_us;            // by the tap's clock, of what came last; 0: nothing yet
 };
 
 // A loyalty card from the tap's scanner.
 struct tw_tap_card {
     const struct tw_lane_reading *reading;
+    uint64_t time_us; // of the scan, by the tap's clock
+    int64_t age_ms;
     bool is_fresh; // whoever it belongs to is there now
 };
 

@@ -268,17 +268,22 @@ static void charge(struct tw_boot_log *log, struct tw_boot_state *state)
     } else {
         state->tries--;
     }
-    if (tw_boot_state_write(log, state) != TW_OK) {
-        end_trial(state);
+    if (tw_boot_state_write(log, state) != TW_OK && state->trial != TW_IMAGE_SLOT_NONE) {
+        refuse(state, state->trial, TW_IMAGE_NOT_HEALTHY);
     }
 }
 
+// With none confirmed, an image that had its tries and failed is good by its looks for ever: the other slot
+// first.
 static uint8_t first_choice(const struct tw_boot_state *state)
 {
     if (state->trial != TW_IMAGE_SLOT_NONE) {
         return state->trial;
     }
-    return state->confirmed != TW_IMAGE_SLOT_NONE ? state->confirmed : (uint8_t)TW_IMAGE_SLOT_A;
+    if (state->confirmed != TW_IMAGE_SLOT_NONE) {
+        return state->confirmed;
+    }
+    return state->fault == TW_IMAGE_NOT_HEALTHY ? other_of(state->fault_slot) : (uint8_t)TW_IMAGE_SLOT_A;
 }
 
 uint8_t tw_boot_choose(struct tw_boot_log *log, tw_boot_check *check, void *context)
@@ -308,11 +313,13 @@ bool tw_boot_may_update(const struct tw_boot_state *state, uint8_t running)
     return state->trial != running;
 }
 
+void tw_boot_rely(struct tw_boot_state *state, uint8_t running)
+{
+    state->confirmed = running;
+}
+
 void tw_boot_try(struct tw_boot_state *state, uint8_t slot)
 {
-    if (slot == state->confirmed) {
-        state->confirmed = TW_IMAGE_SLOT_NONE;
-    }
     state->trial = slot;
     state->tries = TW_BOOT_TRIES;
     state->fault = TW_IMAGE_GOOD;

@@ -83,7 +83,8 @@ typedef enum tw_image_fault tw_boot_check(void *context, uint8_t slot, uint32_t 
 
 // The slot to start now, or TW_IMAGE_SLOT_NONE when no image is good. The slot on trial comes first
 // while it has tries left, and is charged one before its image is looked at, so that a trial that
-// hangs or loses power ends; then the confirmed slot; then the other. What was refused is recorded.
+// hangs or loses power ends; then the confirmed slot, or, where none is, the one that did not fail a trial;
+// then the other. What was refused is recorded.
 uint8_t tw_boot_choose(struct tw_boot_log *log, tw_boot_check *check, void *context);
 
 // ---- what the running image decides
@@ -91,6 +92,11 @@ uint8_t tw_boot_choose(struct tw_boot_log *log, tw_boot_check *check, void *cont
 // May the slot that does not run be overwritten? Not while the running one is on trial: the other
 // is then the one that is known to work.
 bool tw_boot_may_update(const struct tw_boot_state *state, uint8_t running);
+
+// The other slot is about to be overwritten, were it the confirmed one: from now on the running image, which
+// may be the second choice, is what is started unless a trial is on. To be written before the slot is erased,
+// or an image that is whole and not yet on trial would be started as the confirmed one.
+void tw_boot_rely(struct tw_boot_state *state, uint8_t running);
 
 // The slot holds a checked image: it is started next, TW_BOOT_TRIES times at most.
 void tw_boot_try(struct tw_boot_state *state, uint8_t slot);

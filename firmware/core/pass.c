@@ -4,14 +4,22 @@
 // Stack of the copier: it copies out before it believes (see take_piece).
 enum { PIECE_BYTES = 64 };
 
-void tw_pass_init(struct tw_pass *pass, _Atomic uint8_t *ring, uint32_t size)
+// The producer is an interrupt that is late by so many bytes' wiping: less than a microsecond or two.
+enum { WIPED_AT_ONCE = 8 };
+
+void tw_pass_init(struct tw_pass *pass, _Atomic uint8_t *ring, uint32_t size, enum tw_pass_use use)
 {
     pass->ring = ring;
     pass->size = size;
+    pass->use = use;
     pass->copied = 0;
+    pass->wiped = 0;
     atomic_init(&pass->put, 0);
     atomic_init(&pass->taken, 0);
     atomic_init(&pass->overruns, 0);
+    atomic_init(&pass->hole_from, 0);
+    atomic_init(&pass->hole_to, 0);
+    atomic_init(&pass->known, 0);
 }
 
 // The rest of the ring is the copier's.
@@ -25,6 +33,19 @@ static _Atomic uint8_t *place_of(const struct tw_pass *pass, uint32_t count)
     return &pass->ring[count & (pass->size - 1)];
 }
 
+// Of the holes that are not known yet the first place and the last are kept. The consumer may come to know of
+// them just now: then the range is longer than need be.
+void tw_pass_miss(struct tw_pass *pass)
+{
+    uint32_t put = atomic_load_explicit(&pass->put, memory_order_relaxed);
+    uint32_t overruns = atomic_load_explicit(&pass->overruns, memory_order_relaxed);
+    if (atomic_load_explicit(&pass->known, memory_order_acquire) == overruns) {
+        atomic_store_explicit(&pass->hole_from, put, memory_order_relaxed);
+    }
+    atomic_store_explicit(&pass->hole_to, put, memory_order_relaxed);
+    atomic_store_explicit(&pass->overruns, overruns + 1, memory_order_release);
+}
+
 // The byte itself is released too: whoever reads it where an older one was expected, then sees how far `put`
 // had come before.
 bool tw_pass_put(struct tw_pass *pass, uint8_t byte)
@@ -32,8 +53,7 @@ bool tw_pass_put(struct tw_pass *pass, uint8_t byte)
     uint32_t put = atomic_load_explicit(&pass->put, memory_order_relaxed);
     uint32_t taken = atomic_load_explicit(&pass->taken, memory_order_acquire);
     if (put - taken >= capacity_of(pass)) {
-        uint32_t overruns = atomic_load_explicit(&pass->overruns, memory_order_relaxed);
-        atomic_store_explicit(&pass->overruns, overruns + 1, memory_order_relaxed);
+        tw_pass_miss(pass);
         return false;
     }
     atomic_store_explicit(place_of(pass, put), byte, memory_order_release);
@@ -48,8 +68,35 @@ bool tw_pass_take(struct tw_pass *pass, uint8_t *byte)
         return false;
     }
     *byte = atomic_load_explicit(place_of(pass, taken), memory_order_relaxed);
+    if (pass->use == TW_PASS_ALONE) {
+        atomic_store_explicit(place_of(pass, taken), 0, memory_order_relaxed);
+    }
     atomic_store_explicit(&pass->taken, taken + 1, memory_order_release);
     return true;
+}
+
+// Whether there is a hole before the byte with the number `at` that is not known yet. An acquired count shows
+// the places of all the holes it counts.
+static bool take_hole(struct tw_pass *pass, uint32_t at)
+{
+    uint32_t overruns = atomic_load_explicit(&pass->overruns, memory_order_acquire);
+    if (overruns == atomic_load_explicit(&pass->known, memory_order_relaxed) ||
+        (int32_t)(at - atomic_load_explicit(&pass->hole_from, memory_order_relaxed)) < 0) {
+        return false;
+    }
+    if ((int32_t)(at - atomic_load_explicit(&pass->hole_to, memory_order_relaxed)) >= 0) {
+        atomic_store_explicit(&pass->known, overruns, memory_order_release);
+    }
+    return true;
+}
+
+// The byte first: what was missed before it is counted by then.
+bool tw_pass_take_whole(struct tw_pass *pass, uint8_t *byte, bool *hole)
+{
+    bool some = tw_pass_take(pass, byte);
+    uint32_t taken = atomic_load_explicit(&pass->taken, memory_order_relaxed);
+    *hole = take_hole(pass, some ? taken - 1 : taken);
+    return some;
 }
 
 uint32_t tw_pass_held(const struct tw_pass *pass)
@@ -114,4 +161,21 @@ void tw_pass_copy(struct tw_pass *pass, struct tw_tap *tap, uint64_t now_us)
         }
         len = take_piece(pass, piece);
     }
+}
+
+// A place belongs to the byte it was copied of until the byte one ring later is put.
+bool tw_pass_wipe(struct tw_pass *pass)
+{
+    uint32_t put = atomic_load_explicit(&pass->put, memory_order_acquire);
+    if (put - pass->wiped > pass->size) {
+        uint32_t oldest = put - pass->size;
+        pass->wiped = pass->copied - oldest <= pass->size ? oldest : pass->copied;
+    }
+    uint32_t len = pass->copied - pass->wiped;
+    len = len < WIPED_AT_ONCE ? len : WIPED_AT_ONCE;
+    for (uint32_t i = 0; i < len; i++) {
+        atomic_store_explicit(place_of(pass, pass->wiped + i), 0, memory_order_relaxed);
+    }
+    pass->wiped += len;
+    return pass->wiped != pass->copied;
 }

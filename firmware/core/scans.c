@@ -29,7 +29,7 @@ static void wipe_first(struct tw_scans *scans)
     scans->first++;
 }
 
-// One that is too long was counted as lost when it came.
+// One that is too long, or has a hole, was counted as lost when it came.
 static void give_up_first(struct tw_scans *scans)
 {
     scans->lost += slot_of(scans, scans->first)->len > 0 ? 1 : 0;
@@ -71,6 +71,13 @@ void tw_scans_put(struct tw_scans *scans, struct tw_tap *tap, uint8_t byte, uint
         scans->len += scans->len <= sizeof scans->bytes ? 1 : 0;
         scans->heard_us = now_us;
     }
+}
+
+// Silence is not looked at first: it may be the hole that was silent.
+void tw_scans_miss(struct tw_scans *scans, uint64_t now_us)
+{
+    scans->len = sizeof scans->bytes + 1;
+    scans->heard_us = now_us;
 }
 
 void tw_scans_tick(struct tw_scans *scans, struct tw_tap *tap, uint64_t now_us)

@@ -21,10 +21,13 @@ bool tw_settings_good(const struct tw_link_settings *settings)
     return line_good(&settings->till) && line_good(&settings->printer) && line_good(&settings->scanner);
 }
 
-static void apply(struct tw_settings *settings, const struct tw_link_settings *wanted)
+static bool apply(struct tw_settings *settings, const struct tw_link_settings *wanted)
 {
+    if (!tw_settings_good(wanted) || !settings->port.apply(settings->port.port, wanted)) {
+        return false;
+    }
     settings->now = *wanted;
-    settings->port.apply(settings->port.port, &settings->now);
+    return true;
 }
 
 void tw_settings_open(struct tw_settings *settings, struct tw_boot_log *log,
@@ -37,15 +40,22 @@ void tw_settings_open(struct tw_settings *settings, struct tw_boot_log *log,
     if (payload != NULL) {
         tw_link_get_settings(payload, &kept);
     }
-    apply(settings, tw_settings_good(&kept) ? &kept : factory);
+    if (!apply(settings, &kept)) {
+        (void)apply(settings, factory);
+    }
 }
 
 int tw_settings_take(struct tw_settings *settings, const struct tw_link_settings *wanted)
 {
-    if (!tw_settings_good(wanted)) {
+    const struct tw_link_settings *now = &settings->now;
+    const struct tw_link_settings lines = {
+        .till = wanted->till.bits != 0 ? wanted->till : now->till,
+        .printer = wanted->printer.bits != 0 ? wanted->printer : now->printer,
+        .scanner = wanted->scanner.bits != 0 ? wanted->scanner : now->scanner,
+    };
+    if (!tw_settings_good(wanted) || !apply(settings, &lines)) {
         return TW_ERR_INVALID;
     }
-    apply(settings, wanted);
     uint8_t payload[TW_BOOT_PAYLOAD] = {0};
     tw_link_put_settings(payload, &settings->now);
     return tw_boot_log_append(settings->log, TW_BOOT_SETTINGS, payload);

@@ -56,8 +56,7 @@ static void greet_bad(struct tw_tap *tap, const struct tw_link_frame *frame)
 static void forget_line(struct tw_tap *tap, const struct tw_link_frame *frame)
 {
     (void)frame;
-    tap->frame_len = 0;
-    tap->frame_sent = 0;
+    tw_tap_drop_frame(tap);
     tap->decoder.len = 0;
     tap->decoder.overflow = 0;
     tap->hello_due = false;

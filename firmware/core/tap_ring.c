@@ -27,6 +27,13 @@ static size_t min_size(size_t a, uint64_t b)
 
 // ---- giving up and forgetting
 
+void tw_tap_drop_frame(struct tw_tap *tap)
+{
+    memset(tap->frame, 0, tap->frame_len);
+    tap->frame_len = 0;
+    tap->frame_sent = 0;
+}
+
 // The ring never holds what is no longer needed: it may be card data (P6).
 static void wipe(struct tw_tap *tap, uint64_t from, uint64_t to)
 {

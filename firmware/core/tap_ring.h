@@ -10,6 +10,9 @@
 
 #include "firmware/core/tap.h"
 
+// The frame on its way out is no more, sent or not: wiped.
+void tw_tap_drop_frame(struct tw_tap *tap);
+
 // Everything before `offset` is acknowledged: wiped, with its records. Records at `offset` stay.
 void tw_tap_forget(struct tw_tap *tap, uint64_t offset);
 

@@ -190,8 +190,6 @@ static void emit_stream(struct tw_tap *tap)
 
 static void next_frame(struct tw_tap *tap)
 {
-    tap->frame_len = 0;
-    tap->frame_sent = 0;
     if (tap->hello_due) {
         emit_hello(tap);
     } else if (tap->state == TW_TAP_STREAMING) {
@@ -203,7 +201,7 @@ size_t tw_tap_transmit(struct tw_tap *tap, uint8_t *out, size_t cap)
 {
     size_t len = 0;
     while (len < cap) {
-        if (tap->frame_sent == tap->frame_len) {
+        if (tap->frame_len == 0) {
             next_frame(tap);
         }
         size_t part = tap->frame_len - tap->frame_sent;
@@ -214,6 +212,9 @@ size_t tw_tap_transmit(struct tw_tap *tap, uint8_t *out, size_t cap)
         memcpy(out + len, tap->frame + tap->frame_sent, part);
         tap->frame_sent += part;
         len += part;
+        if (tap->frame_sent == tap->frame_len) {
+            tw_tap_drop_frame(tap);
+        }
     }
     return len;
 }

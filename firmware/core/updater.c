@@ -63,6 +63,10 @@ static uint8_t begin(struct tw_updater *updater, const struct tw_link_frame *fra
     updater->version = (uint32_t)tw_link_get(frame->payload + 4, 4);
     updater->state.offset = 0;
     uint8_t reason = refuse(updater, &boot, (uint32_t)tw_link_get(frame->payload + 8, 4));
+    tw_boot_rely(&boot, updater->port.running);
+    if (reason == 0 && tw_boot_state_write(updater->port.log, &boot) != 0) {
+        reason = TW_UPDATE_STORAGE;
+    }
     if (reason == 0 && nvm->erase(nvm->port, target_at(updater), nvm->slot_bytes) != 0) {
         reason = TW_UPDATE_STORAGE;
     }
@@ -212,7 +216,7 @@ void tw_updater_tick(struct tw_updater *updater, bool met, uint64_t up_us)
     }
     updater->settled = true;
     tw_boot_state_read(updater->port.log, &boot);
-    if (boot.confirmed != updater->port.running && running_image(updater, &image)) {
+    if (running_image(updater, &image)) {
         tw_boot_confirm(&boot, updater->port.running, image.version);
         (void)tw_boot_state_write(updater->port.log, &boot);
     }

@@ -54,7 +54,7 @@ struct tw_link_line { // a serial line
     uint8_t flow;     // enum tw_link_flow
 };
 
-struct tw_link_settings { // CONFIG
+struct tw_link_settings { // CONFIG, where a line of zeros stays as it is
     struct tw_link_line till, printer, scanner;
 };
 

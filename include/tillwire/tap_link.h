@@ -25,13 +25,14 @@
 //                  ACK    offset:u64             all before it is durable: forget it
 //                  CREDIT bytes:u32              may send this many more DATA bytes; START sets it to 0
 //                  SCAN_ACK number:u64           all scans up to and with it are durable: forget them
-//                  CONFIG till:LINE printer:LINE scanner:LINE   taken over at once, and kept
+//                  CONFIG till:LINE printer:LINE scanner:LINE   taken over at once, and kept;
+//                         a line of zeros stays as it is
 //                  UPDATE_BEGIN length:u32 version:u32 board:u32   of an image for the slot that does
 //                                                not run, header included; erases that slot
 //                  UPDATE_DATA offset:u32 bytes[1..TW_LINK_MAX_DATA]   one at a time; any offset but the
 //                                                one needed is answered with the one needed
 //                  UPDATE_END                    check it, and restart with it
-//   LINE           = baud:u32 bits:u8 parity:u8 stop:u8 flow:u8; all zeros: there is no such line.
+//   LINE           = baud:u32 bits:u8 parity:u8 stop:u8 flow:u8; all zeros in INFO: there is none now.
 //                    LINE, INFO and UPDATE_STATE are in tillwire/tap_info.h
 //
 // Until START arrives the tap sends nothing but HELLO, once a second. A gap in the sequence

@@ -75,7 +75,11 @@ static void tell_info(void *port, struct tw_link_info *info)
 {
     struct tap_board *board = port;
     tw_updater_info(&board->updater, info);
-    info->lines = board->lines;
+    info->lines = board->settings.now;
+    if (board->finding) {
+        info->lines.till.baud = 19200;
+        info->lines.printer = (struct tw_link_line){0};
+    }
     memset(info->serial, 0xab, sizeof info->serial);
 }
 
@@ -83,7 +87,13 @@ static bool configure(void *port, const struct tw_link_settings *settings)
 {
     struct tap_board *board = port;
     board->configured++;
-    board->lines = *settings;
+    return tw_settings_take(&board->settings, settings) == 0;
+}
+
+static bool apply(void *port, const struct tw_link_settings *settings)
+{
+    (void)port;
+    (void)settings;
     return true;
 }
 
@@ -115,6 +125,9 @@ void tap_board_restart(struct tap_board *board, uint64_t now_us)
                                          .running = board->running,
                                          .healthy_us = board->healthy_us};
     tw_updater_init(&board->updater, &port);
+    const struct tw_link_line line = {.baud = 9600, .bits = 8, .stop = 1};
+    const struct tw_link_settings factory = {line, line, line};
+    tw_settings_open(&board->settings, &board->log, &(struct tw_settings_port){apply, board}, &factory);
     board->boot_us = now_us;
     lane_boot_tap(board->far, ++board->boots);
     if (board->far->line >= 0) {
@@ -139,8 +152,6 @@ struct tap_board *tap_board_new(struct far_end *far)
         .write = write_bytes,
         .port = board};
     make_image(TW_LINK_BOARD_MPS2_AN386, 0x10000, TW_IMAGE_SLOT_A, board->bytes + board->nvm.slot_at[0]);
-    const struct tw_link_line line = {.baud = 9600, .bits = 8, .stop = 1};
-    board->lines = (struct tw_link_settings){line, line, line};
     struct tw_boot_state state = {0};
     tw_boot_log_open(&board->log, &board->nvm);
     tw_boot_confirm(&state, TW_IMAGE_SLOT_A, 0x10000);

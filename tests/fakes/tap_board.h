@@ -8,6 +8,7 @@
 #ifndef TW_FAKE_TAP_BOARD_H
 #define TW_FAKE_TAP_BOARD_H
 
+#include "firmware/core/settings.h"
 #include "firmware/core/updater.h"
 #include "tests/fakes/lane.h"
 #include "tillwire/bytes.h"
@@ -20,7 +21,8 @@ struct tap_board {
     struct tw_nvm nvm;
     struct tw_boot_log log;
     struct tw_updater updater;
-    struct tw_link_settings lines;
+    struct tw_settings settings;
+    bool finding; // says of a moment: a till of 19200 baud, no printer
     unsigned configured;
     uint8_t boots;
     uint8_t running;

@@ -185,10 +185,11 @@ static struct tw_link_update update(void *port, const struct tw_link_frame *fram
     return tw_updater_take(&((struct board *)port)->updater, frame, now_us);
 }
 
-static void apply(void *port, struct tw_link_settings *settings)
+static bool apply(void *port, const struct tw_link_settings *settings)
 {
     (void)port;
     fuzz_require(tw_settings_good(settings));
+    return true;
 }
 
 static void start(struct board *board)
@@ -205,7 +206,7 @@ static void start(struct board *board)
     tw_boot_log_open(&board->log, &board->nvm);
     tw_settings_open(&board->settings, &board->log, &lines, &factory);
     tw_updater_init(&board->updater, &port);
-    tw_pass_init(&board->pass, board->pass_ring, PASS);
+    tw_pass_init(&board->pass, board->pass_ring, PASS, TW_PASS_COPIED);
     tw_tap_init(&board->tap, &memory, boot_id);
     tw_scans_init(&board->scans, board->slots, SLOTS);
     tw_tap_set_board(&board->tap, &functions);

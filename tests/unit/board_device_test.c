@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "hal/drivers/tap/sender.h"
 #include "tests/fakes/tap_board.h"
 
 enum { NEW = 0x10100, OLD = 0x0ffff };
@@ -156,6 +157,34 @@ static void lines_are_set_once_where_they_differ(void **state)
     }
 }
 
+// The board is finding the speed of its till: what it says then is not what it is to keep.
+static void lines_that_are_not_configured_stay_the_boards(void **state)
+{
+    struct rig *rig = *state;
+    rig->board->finding = true;
+    tw_device_free(rig->device);
+    lane_hang_up(rig->far);
+    struct tw_device_config config = {.name = "printer",
+                                      .class_name = "tap",
+                                      .transport = "unix",
+                                      .path = rig->far->address.sun_path,
+                                      .scanner = {.baud = 115200, .bits = 8, .stop = 1}};
+    struct tw_device_sink sink = lane_sink_of(&rig->lane);
+    assert_int_equal(tw_device_new(&config, &sink, 9, &rig->device, &rig->err), 0);
+    rig->lane.device = rig->device;
+    run(rig, 3);
+    assert_int_equal(rig->board->configured, 1);
+    rig->board->finding = false;
+    tap_board_restart(rig->board, (uint64_t)rig->lane.now_ms * 1000);
+    run(rig, 20);
+    const struct tw_link_settings *lines = &tw_device_tap(rig->device)->info.lines;
+    assert_int_equal(lines->scanner.baud, 115200);
+    assert_int_equal(lines->printer.bits, 8);
+    assert_int_equal(lines->printer.baud, 9600);
+    assert_int_equal(lines->till.baud, 9600);
+    assert_int_equal(rig->board->configured, 1);
+}
+
 static void an_update_is_sent_tried_and_confirmed(unsigned damage, struct rig *rig)
 {
     run(rig, 3);
@@ -278,16 +307,125 @@ static void a_damaged_image_fails_with_a_sentence(void **state)
     assert_non_null(strstr(update_of(rig)->why, "damaged"));
 }
 
+// ---- what a board may say beyond that, told to the sender alone
+
+enum { LENGTH = 3000 };
+
+static void begin(struct tw_tap_sender *sender, struct tw_tap_update *report)
+{
+    static const uint8_t bytes[LENGTH];
+    const struct tw_image image = {.board = 1, .version = NEW, .slot = TW_IMAGE_SLOT_B};
+    tw_tap_sender_init(sender, report);
+    assert_int_equal(tw_tap_sender_begin(sender, &image, tw_slice_make(bytes, sizeof bytes)), TW_OK);
+}
+
+// The type of the frame that is due.
+static uint8_t due_type(struct tw_tap_sender *sender, int64_t now_ms)
+{
+    uint8_t frame[TW_TAP_SENDER_MAX_FRAME];
+    uint8_t type = 0;
+    (void)tw_tap_sender_frame(sender, now_ms, frame, &type);
+    return type;
+}
+
+static void say(struct tw_tap_sender *sender, enum tw_update_state state, uint32_t offset, int64_t now_ms)
+{
+    const struct tw_link_update answer = {.state = (uint8_t)state, .offset = offset};
+    tw_tap_sender_answered(sender, &answer, now_ms);
+}
+
+static void what_is_confirmed_is_the_version_that_was_sent(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t runs;
+        enum tw_tap_update_state ends;
+    } cases[] = {{NEW, TW_TAP_UPDATE_CONFIRMED}, {NEW + 1, TW_TAP_UPDATE_FAILED}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct tw_tap_sender sender;
+        struct tw_tap_update report;
+        begin(&sender, &report);
+        assert_int_equal(due_type(&sender, 0), TW_LINK_UPDATE_BEGIN);
+        say(&sender, TW_UPDATE_CHECKED, LENGTH, 1); // an image that was sent before
+        assert_int_equal(report.state, TW_TAP_UPDATE_SENDING);
+        say(&sender, TW_UPDATE_RECEIVING, 0, 2);
+        say(&sender, TW_UPDATE_CHECKED, LENGTH, 3);
+        assert_int_equal(report.state, TW_TAP_UPDATE_RESTARTING);
+        const struct tw_link_info info = {.firmware = cases[i].runs, .slot = TW_IMAGE_SLOT_B};
+        tw_tap_sender_informed(&sender, &info, true, 4);
+        assert_int_equal(report.state, cases[i].ends);
+        assert_true(report.why == NULL || strstr(report.why, "another image") != NULL);
+        tw_tap_sender_free(&sender);
+    }
+}
+
+static void an_answer_given_twice_sends_nothing_twice(void **state)
+{
+    (void)state;
+    struct tw_tap_sender sender;
+    struct tw_tap_update report;
+    begin(&sender, &report);
+    assert_int_equal(due_type(&sender, 0), TW_LINK_UPDATE_BEGIN);
+    for (unsigned i = 0; i < 10; i++) {
+        say(&sender, TW_UPDATE_IDLE, 0, 1); // said before it saw BEGIN
+    }
+    assert_int_equal(due_type(&sender, 1), 0);
+    for (uint32_t offset = 0; offset <= LENGTH; offset += offset < 2048 ? 1024 : LENGTH - 2048) {
+        say(&sender, TW_UPDATE_RECEIVING, offset, 2);
+        assert_int_equal(due_type(&sender, 2), offset < LENGTH ? TW_LINK_UPDATE_DATA : TW_LINK_UPDATE_END);
+        say(&sender, TW_UPDATE_RECEIVING, offset, 3);
+        assert_int_equal(due_type(&sender, 3), 0);
+        if (offset == LENGTH) {
+            break;
+        }
+    }
+    assert_int_equal(due_type(&sender, tw_tap_sender_deadline(&sender)), TW_LINK_UPDATE_END); // the timer's
+    tw_tap_sender_free(&sender);
+}
+
+static void a_board_that_does_not_answer_ends_the_update(void **state)
+{
+    (void)state;
+    for (unsigned answers = 0; answers < 2; answers++) {
+        struct tw_tap_sender sender;
+        struct tw_tap_update report;
+        unsigned sent = 0;
+        begin(&sender, &report);
+        if (answers == 1) {
+            assert_int_equal(due_type(&sender, 0), TW_LINK_UPDATE_BEGIN);
+            say(&sender, TW_UPDATE_RECEIVING, 0, 1);
+        }
+        while (sent < 1000 && due_type(&sender, tw_tap_sender_deadline(&sender)) != 0) {
+            sent++;
+        }
+        assert_int_equal(sent, 60);
+        assert_int_equal(report.state, TW_TAP_UPDATE_FAILED);
+        assert_non_null(strstr(report.why, "does not answer"));
+        assert_false(tw_tap_sender_is_under_way(&sender));
+        assert_true(tw_tap_sender_deadline(&sender) == INT64_MAX);
+        tw_tap_sender_free(&sender);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_it_says_of_itself_is_known),        TEST(scans_are_framed_as_configured),
-        TEST(lines_are_set_once_where_they_differ),   TEST(an_update_is_confirmed_after_a_healthy_minute),
-        TEST(an_update_goes_on_after_damage),         TEST(a_board_that_restarts_is_sent_all_of_it_again),
-        TEST(firmware_that_does_not_run_is_reverted), TEST(an_older_version_fails_with_a_sentence),
-        TEST(what_is_no_update_for_it_is_refused),    TEST(a_damaged_image_fails_with_a_sentence),
+        TEST(what_it_says_of_itself_is_known),
+        TEST(scans_are_framed_as_configured),
+        TEST(lines_are_set_once_where_they_differ),
+        TEST(an_update_is_confirmed_after_a_healthy_minute),
+        TEST(an_update_goes_on_after_damage),
+        TEST(a_board_that_restarts_is_sent_all_of_it_again),
+        TEST(firmware_that_does_not_run_is_reverted),
+        TEST(an_older_version_fails_with_a_sentence),
+        TEST(lines_that_are_not_configured_stay_the_boards),
+        cmocka_unit_test(what_is_confirmed_is_the_version_that_was_sent),
+        cmocka_unit_test(an_answer_given_twice_sends_nothing_twice),
+        cmocka_unit_test(a_board_that_does_not_answer_ends_the_update),
+        TEST(what_is_no_update_for_it_is_refused),
+        TEST(a_damaged_image_fails_with_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,21 @@ static const uint8_t BOOT[16] = {1, 2, 3, 4};
 static const uint8_t NEXT_BOOT[16] = {5};
 
 #define NEXT_CARD "6009200000000012"
+#define SALE                                                                                                 \
+    "{\"kind\":\"sale\",\"total\":400,\"lines\":[{\"kind\":\"item\",\"description\":\"TEA\","                \
+    "\"quantity\":\"1\",\"amount\":400}],\"tenders\":[{\"type\":\"cash\",\"amount\":400}]}"
+
+static bool no_seal; // tw_seal_pseudonym has no memory
+
+// The linker puts it in the place of tw_seal_pseudonym (agent/lane/CMakeLists.txt).
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+int __real_tw_seal_pseudonym(struct tw_seal *seal, const char *scheme, const char *identifier, char *out);
+int __wrap_tw_seal_pseudonym(struct tw_seal *seal, const char *scheme, const char *identifier, char *out);
+int __wrap_tw_seal_pseudonym(struct tw_seal *seal, const char *scheme, const char *identifier, char *out)
+{
+    return no_seal ? TW_ERR_NOMEM : __real_tw_seal_pseudonym(seal, scheme, identifier, out);
+}
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
 static void go_on(struct world *world)
 {
@@ -156,6 +171,7 @@ static void a_card_of_an_hour_before_is_nobodys(void **state)
     world->tap_us = 1000000;
     world_hello(world, BOOT, 0);
     world_tap_scan(world, 1, CARD);
+    world_hello(world, BOOT, 0); // the line broke meanwhile
     world->tap_us += UINT64_C(3600000000);
     world_print_sale(world, "1001", "");
     world_expect_events(world, 2);
@@ -190,6 +206,102 @@ static void p1_scans_wait_for_room_with_their_receipts(void **state)
     }
 }
 
+// P1: the tap still holds a scan that could not be sealed, and tells it again.
+static void p1_a_scan_that_cannot_be_sealed_is_told_again(void **state)
+{
+    struct world *world = *state;
+    world_hello(world, BOOT, 0);
+    no_seal = true;
+    world_tap_scan(world, 1, CARD);
+    no_seal = false;
+    go_on(world);
+    assert_int_equal(world_stats_of(world).next_sequence, 1);
+    world_hello(world, BOOT, 0);
+    world_tap_scan(world, 1, CARD);
+    go_on(world);
+    assert_int_equal(world_stats_of(world).next_sequence, 2);
+    world_print_sale(world, "1001", "");
+    world_expect_events(world, 2);
+    world_expect_type(world, 1, "io.tillwire.loyalty.scanned");
+    assert_true(world_has_customer(world, 2, CARD));
+}
+
+// What came before the journal was full is told again, by the same clock.
+static void p3_a_customer_outlasts_a_long_time_without_room(void **state)
+{
+    struct world *world = *state;
+    uint64_t before = world_fill(world);
+    for (unsigned turn = 0; turn < 2; turn++) {
+        world->tap_us = 1000000;
+        world_hello(world, BOOT, 0);
+        world_tap_scan(world, 1, CARD);
+        world_print_sale(world, "1001", "");
+        world->tap_us += UINT64_C(31) * 60 * 1000000;
+        world_tap_scan(world, 2, OTHER_CARD);
+        go_on(world);
+        if (turn == 0) {
+            assert_int_equal(world_stats_of(world).next_sequence, before + 1);
+            world_empty(world, before);
+        }
+    }
+    world_print_sale(world, "1002", "");
+    world_expect_events(world, before + 4);
+    assert_true(world_has_customer(world, before + 2, CARD));
+    assert_true(world_has_customer(world, before + 4, OTHER_CARD));
+}
+
+static void tell_old_scan(struct world *world, uint64_t number)
+{
+    const struct tw_tap_scan scan = {.number = number,
+                                     .time_us = world->tap_us,
+                                     .age_ms = INT64_C(40) * 60 * 1000,
+                                     .code = tw_slice_of(CARD)};
+    tw_lane_tap_scan(world->tap, &scan);
+}
+
+// The half hour counts from the scan. The tap's own papers are as old as it is.
+static void an_old_scan_is_nobody_for_other_devices(void **state)
+{
+    struct world *world = *state;
+    world->tap_us = 1000000;
+    world_hello(world, BOOT, 0);
+    tell_old_scan(world, 1);
+    world_ask_sale(world, SALE, NULL);
+    world_expect_events(world, 2);
+    assert_false(world_has_customer(world, 2, CARD));
+    tell_old_scan(world, 2);
+    world->tap_us += UINT64_C(60000000);
+    world_print_sale(world, "1001", "");
+    world_expect_events(world, 4);
+    assert_true(world_has_customer(world, 4, CARD));
+    tell_old_scan(world, 3);
+    world_expect_events(world, 5);
+    world_reopen(world);
+    world_ask_sale(world, SALE, NULL);
+    world_expect_events(world, 6);
+    assert_false(world_has_customer(world, 6, CARD));
+}
+
+// Whoever paid at another device meanwhile is not who stands there after the next restart.
+static void a_scan_told_again_does_not_name_who_has_paid(void **state)
+{
+    struct world *world = *state;
+    uint64_t before = world_fill(world);
+    world_hello(world, BOOT, 0);
+    world_tap_scan(world, 1, CARD);
+    go_on(world);
+    world_empty(world, before);
+    world_ask_sale(world, SALE, NULL);
+    world_hello(world, BOOT, 0);
+    world_tap_scan(world, 1, CARD);
+    world_expect_events(world, before + 2);
+    assert_true(world_has_customer(world, before + 1, CARD));
+    world_reopen(world);
+    world_ask_sale(world, SALE, NULL);
+    world_expect_events(world, before + 3);
+    assert_false(world_has_customer(world, before + 3, CARD));
+}
+
 // P7.
 static void p7_scans_the_tap_gave_up_are_told_of(void **state)
 {
@@ -219,6 +331,10 @@ int main(void)
         TEST(a_cut_ends_a_receipt_for_who_is_scanned_next),
         TEST(a_card_of_an_hour_before_is_nobodys),
         TEST(p1_scans_wait_for_room_with_their_receipts),
+        TEST(p1_a_scan_that_cannot_be_sealed_is_told_again),
+        TEST(p3_a_customer_outlasts_a_long_time_without_room),
+        TEST(an_old_scan_is_nobody_for_other_devices),
+        TEST(a_scan_told_again_does_not_name_who_has_paid),
         TEST(p7_scans_the_tap_gave_up_are_told_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,6 +217,19 @@ static const struct decision decisions[] = {
      A,
      {.confirmed = A, FLOORS, .fault = TW_IMAGE_BAD_SIGNATURE, .fault_slot = B}},
     {{.trial = B, .tries = 2}, FINE, GONE, A, {.fault = TW_IMAGE_NO_HEADER, .fault_slot = B}},
+    // a trial that failed, and none confirmed: the other one, whichever it is, and for good
+    {{.trial = A, .tries = 0}, FINE, FINE, B, {.fault = TW_IMAGE_NOT_HEALTHY, .fault_slot = A}},
+    {{.trial = B, .tries = 0}, FINE, FINE, A, {.fault = TW_IMAGE_NOT_HEALTHY, .fault_slot = B}},
+    {{.fault = TW_IMAGE_NOT_HEALTHY, .fault_slot = A},
+     FINE,
+     FINE,
+     B,
+     {.fault = TW_IMAGE_NOT_HEALTHY, .fault_slot = A}},
+    {{.fault = TW_IMAGE_NOT_HEALTHY, .fault_slot = A},
+     FINE,
+     GONE,
+     A,
+     {.fault = TW_IMAGE_NO_HEADER, .fault_slot = B}},
 };
 
 static enum tw_image_fault look(void *context, uint8_t slot, uint32_t floor)
@@ -294,6 +307,13 @@ static void no_trial_without_its_charge(void **state)
     assert_int_equal(tw_boot_state_write(&log, &boot), TW_OK);
     flash_power_on(&flash, 0);
     assert_int_equal(tw_boot_choose(&log, look, &decision), A);
+    // Nor where none is confirmed.
+    flash_init(&flash, 1);
+    tw_boot_log_open(&log, &flash.nvm);
+    const struct tw_boot_state none_confirmed = {.trial = A, .tries = 3};
+    assert_int_equal(tw_boot_state_write(&log, &none_confirmed), TW_OK);
+    flash_power_on(&flash, 0);
+    assert_int_equal(tw_boot_choose(&log, look, &decision), B);
 }
 
 static void confirms_and_raises_the_floor(void **state)
@@ -334,145 +354,6 @@ static void nonsense_in_the_state_is_no_trial(void **state)
     }
 }
 
-// ---- a board's whole life, power cut at every step
-
-// An image in the model is its version, again and again, over the slot; DEAD ones start and hang.
-enum { DEAD = 0x100 };
-
-struct board {
-    struct flash flash;
-    struct tw_boot_log log;
-    uint32_t floor; // the highest ever seen
-    uint8_t confirmed;
-};
-
-static uint32_t version_in(const struct board *board, uint8_t slot)
-{
-    const uint8_t *bytes = board->flash.bytes + board->flash.nvm.slot_at[slot - 1];
-    for (uint32_t at = 4; at < FLASH_SLOT; at += 4) {
-        if (memcmp(bytes, bytes + at, 4) != 0) {
-            return 0;
-        }
-    }
-    uint32_t version = (uint32_t)tw_link_get(bytes, 4);
-    return version == UINT32_MAX ? 0 : version;
-}
-
-static enum tw_image_fault look_in(void *context, uint8_t slot, uint32_t floor)
-{
-    uint32_t version = version_in(context, slot);
-    if (version == 0) {
-        return TW_IMAGE_BAD_HASH;
-    }
-    return (version & 0xffu) < floor ? TW_IMAGE_TOO_OLD : TW_IMAGE_GOOD;
-}
-
-static void check_promises(struct board *board)
-{
-    struct tw_boot_state state;
-    tw_boot_state_read(&board->log, &state);
-    assert_true(state.floor >= board->floor);
-    assert_true(board->confirmed == NONE || state.confirmed != NONE);
-    assert_true(state.confirmed == NONE || version_in(board, state.confirmed) != 0);
-    board->floor = state.floor;
-    board->confirmed = state.confirmed;
-}
-
-// Starts until something runs with the power on; what runs is always good.
-static uint8_t start(struct board *board)
-{
-    for (;;) {
-        tw_boot_log_open(&board->log, &board->flash.nvm);
-        uint8_t slot = tw_boot_choose(&board->log, look_in, board);
-        if (board->flash.off) {
-            flash_power_on(&board->flash, flash_random(&board->flash, 400));
-            continue;
-        }
-        assert_int_not_equal(slot, NONE);
-        assert_int_not_equal(version_in(board, slot), 0);
-        check_promises(board);
-        if ((version_in(board, slot) & DEAD) == 0) {
-            return slot;
-        }
-    }
-}
-
-static void write_image(struct board *board, uint8_t slot, uint32_t version)
-{
-    const struct tw_nvm *nvm = &board->flash.nvm;
-    uint32_t at = nvm->slot_at[slot - 1];
-    uint8_t word[4];
-    tw_link_put(word, version, 4);
-    if (nvm->erase(nvm->port, at, nvm->slot_bytes) != 0) {
-        return;
-    }
-    for (uint32_t i = 0; i < nvm->slot_bytes && !board->flash.off; i += 4) {
-        (void)nvm->write(nvm->port, at + i, word, 4);
-    }
-}
-
-// What the running image does with an update; false when the power went.
-static bool update(struct board *board, uint8_t running, uint32_t version)
-{
-    struct tw_boot_state state;
-    uint8_t slot = running == A ? B : A;
-    tw_boot_state_read(&board->log, &state);
-    if (!tw_boot_may_update(&state, running) || (version & 0xffu) < state.floor) {
-        return true;
-    }
-    write_image(board, slot, version);
-    if (!board->flash.off) {
-        tw_boot_try(&state, slot);
-        (void)tw_boot_state_write(&board->log, &state);
-    }
-    return !board->flash.off;
-}
-
-static bool confirm(struct board *board, uint8_t running)
-{
-    struct tw_boot_state state;
-    tw_boot_state_read(&board->log, &state);
-    tw_boot_confirm(&state, running, version_in(board, running) & 0xffu);
-    (void)tw_boot_state_write(&board->log, &state);
-    return !board->flash.off;
-}
-
-static uint32_t live(uint32_t start_seed, uint32_t cut)
-{
-    static const uint32_t versions[] = {2, 3 | DEAD, 1, 3, 4 | DEAD, 3, 5};
-    struct board board = {.floor = 0};
-    flash_init(&board.flash, start_seed);
-    write_image(&board, A, 1);
-    board.flash.steps = 0;
-    flash_power_on(&board.flash, cut);
-    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
-        uint8_t running = start(&board);
-        while (!confirm(&board, running) || !update(&board, running, versions[i])) {
-            flash_power_on(&board.flash, flash_random(&board.flash, 3000));
-            running = start(&board);
-        }
-    }
-    flash_power_on(&board.flash, UINT32_MAX);
-    uint8_t running = start(&board);
-    assert_true(confirm(&board, running));
-    check_promises(&board);
-    assert_int_equal(version_in(&board, running), 5);
-    assert_int_equal(board.floor, 5);
-    return board.flash.steps;
-}
-
-static void a_life_with_power_cut_at_every_step(void **state)
-{
-    (void)state;
-    uint32_t start_seed = seed();
-    uint32_t steps = live(start_seed, UINT32_MAX);
-    assert_true(steps > 1000);
-    for (uint32_t cut = 0; cut < steps; cut++) {
-        (void)live(start_seed + cut, cut);
-    }
-    print_message("%u lives, one cut at each step and more at random\n", steps);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -486,7 +367,6 @@ int main(void)
         cmocka_unit_test(no_trial_without_its_charge),
         cmocka_unit_test(confirms_and_raises_the_floor),
         cmocka_unit_test(nonsense_in_the_state_is_no_trial),
-        cmocka_unit_test(a_life_with_power_cut_at_every_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,6 +220,35 @@ static void p6_acknowledged_bytes_are_wiped(void **state)
     tap_world_free_world(world);
 }
 
+static void assert_no_frame(const struct tap_world *world)
+{
+    for (size_t i = 0; i < sizeof world->tap.frame; i++) {
+        assert_int_equal(world->tap.frame[i], 0);
+    }
+}
+
+// The frame is gone with its last byte, or with its line.
+static void p6_a_frame_that_was_sent_is_wiped(void **state)
+{
+    (void)state;
+    struct tap_world *world = tap_world_new_world(3, 64);
+    uint8_t bytes[1];
+    tap_world_settle(world);
+    tap_world_print(world, 1500);
+    tap_world_scan(world);
+    tap_world_settle(world);
+    assert_no_frame(world);
+    tap_world_print(world, 300);
+    tap_world_agent_credit(world, 1000);
+    while (world->tap.frame_len < 300) {
+        assert_int_equal(tw_tap_transmit(&world->tap, bytes, 1), 1);
+    }
+    assert_true(world->tap.frame_sent < world->tap.frame_len);
+    tw_tap_detach(&world->tap);
+    assert_no_frame(world);
+    tap_world_free_world(world);
+}
+
 static void hello_once_a_second_until_start(void **state)
 {
     (void)state;
@@ -303,6 +332,7 @@ int main(void)
         cmocka_unit_test(marks_at_one_offset_reach_a_listening_agent),
         cmocka_unit_test(a_missing_frame_is_noticed),
         cmocka_unit_test(p6_acknowledged_bytes_are_wiped),
+        cmocka_unit_test(p6_a_frame_that_was_sent_is_wiped),
         cmocka_unit_test(hello_once_a_second_until_start),
         cmocka_unit_test(senseless_frames_do_no_harm),
         cmocka_unit_test(times_follow_the_bytes),

@@ -47,6 +47,7 @@ struct bench {
     uint8_t tap_ring[TAP_RING];
     struct tw_tap_record records[64];
     uint64_t put, taken, refused;
+    pthread_mutex_t alone;
 };
 
 static struct bench *new_bench(uint32_t start)
@@ -56,11 +57,12 @@ static struct bench *new_bench(uint32_t start)
     assert_non_null(bench);
     struct tw_tap_memory memory = {bench->tap_ring, TAP_RING, bench->records, 64};
     tw_tap_init(&bench->tap, &memory, boot);
-    tw_pass_init(&bench->pass, bench->ring, SIZE);
+    tw_pass_init(&bench->pass, bench->ring, SIZE, TW_PASS_COPIED);
     // As after 4 GiB: the counters wrap in mid-test.
     atomic_store(&bench->pass.put, start);
     atomic_store(&bench->pass.taken, start);
     bench->pass.copied = start;
+    bench->pass.wiped = start;
     return bench;
 }
 
@@ -200,13 +202,180 @@ static void p7_a_copy_that_is_late_in_a_full_ring_is_counted(void **state)
     }
 }
 
+// ---- what nobody needs any more is wiped
+
+static unsigned bytes_left(const struct bench *bench)
+{
+    unsigned left = 0;
+    for (int i = 0; i < SIZE; i++) {
+        left += atomic_load(&bench->ring[i]) != 0;
+    }
+    return left;
+}
+
+static void put_ff(struct bench *bench, unsigned count)
+{
+    for (; count > 0; count--) {
+        assert_true(tw_pass_put(&bench->pass, 0xff));
+    }
+}
+
+static void take_ff(struct bench *bench, unsigned count)
+{
+    for (uint8_t byte = 0; count > 0; count--, byte = 0) {
+        assert_true(tw_pass_take(&bench->pass, &byte));
+        assert_int_equal(byte, 0xff);
+    }
+}
+
+static void wipe_all(struct bench *bench)
+{
+    while (tw_pass_wipe(&bench->pass)) {
+    }
+}
+
+static void p6_a_byte_is_wiped_as_it_is_taken(void **state)
+{
+    (void)state;
+    struct bench *bench = new_bench(0);
+    tw_pass_init(&bench->pass, bench->ring, SIZE, TW_PASS_ALONE);
+    for (unsigned round = 0; round < 3 * SIZE; round++) {
+        put_ff(bench, 1 + round % ROOM);
+        for (unsigned left = round % ROOM + 1; left > 0; left--) {
+            assert_int_equal(bytes_left(bench), left);
+            take_ff(bench, 1);
+        }
+        assert_int_equal(bytes_left(bench), 0);
+    }
+    free(bench);
+}
+
+// Whatever the order of steps: what is neither sent nor copied stays, and all else goes, no newer byte with
+// it.
+static void p6_what_is_copied_is_wiped(void **state)
+{
+    (void)state;
+    uint32_t random = seed();
+    struct bench *bench = new_bench(UINT32_MAX - STEPS / 16);
+    for (int i = 0; i < STEPS / 4; i++) {
+        unsigned held = tw_pass_held(&bench->pass);
+        switch (pick(&random, 5)) {
+        case 0:
+            put_ff(bench, pick(&random, ROOM - held + 1));
+            break;
+        case 1:
+            take_ff(bench, pick(&random, held + 1));
+            break;
+        case 2:
+            tw_pass_copy(&bench->pass, &bench->tap, 1);
+            break;
+        default:
+            wipe_all(bench);
+            uint32_t kept = atomic_load(&bench->pass.put) - bench->pass.copied;
+            assert_int_equal(bytes_left(bench), kept < SIZE ? kept : SIZE);
+        }
+    }
+    take_ff(bench, tw_pass_held(&bench->pass));
+    tw_pass_copy(&bench->pass, &bench->tap, 1);
+    wipe_all(bench);
+    assert_int_equal(bytes_left(bench), 0);
+    free(bench);
+}
+
+// ---- holes
+
+// Takes all; returns where holes were told, as digits: 0 before the first byte taken.
+static void told_holes(struct bench *bench, char *out)
+{
+    uint8_t byte = 0;
+    bool hole = false;
+    bool some = true;
+    for (char at = '0'; some; at++) {
+        some = tw_pass_take_whole(&bench->pass, &byte, &hole);
+        *out = at;
+        out += hole;
+    }
+    *out = '\0';
+}
+
+static void assert_holes(struct bench *bench, const char *wanted)
+{
+    char told[SIZE + 1];
+    told_holes(bench, told);
+    assert_string_equal(told, wanted);
+}
+
+static void p7_a_hole_is_told_in_its_place_and_once(void **state)
+{
+    (void)state;
+    struct bench *bench = new_bench(UINT32_MAX - 3);
+    assert_holes(bench, "");
+    tw_pass_miss(&bench->pass);
+    assert_holes(bench, "0");
+    assert_holes(bench, "");
+    put_ff(bench, 3);
+    tw_pass_miss(&bench->pass);
+    put_ff(bench, 3);
+    assert_holes(bench, "3");
+    put_ff(bench, 5);
+    assert_holes(bench, "");
+    put_ff(bench, 5);
+    tw_pass_miss(&bench->pass);
+    tw_pass_miss(&bench->pass);
+    assert_holes(bench, "5");
+    // Of many the first place and the last are known: all between is doubtful.
+    for (int i = 0; i < 4; i++) {
+        put_ff(bench, 1);
+        tw_pass_miss(&bench->pass);
+    }
+    put_ff(bench, 2);
+    assert_holes(bench, "1234");
+    assert_holes(bench, "");
+    assert_int_equal(tw_pass_overruns(&bench->pass), 8);
+    free(bench);
+}
+
+// A full ring: what is in it is whole.
+static void p7_a_byte_without_room_is_a_hole_behind_the_others(void **state)
+{
+    (void)state;
+    char told[SIZE + 1];
+    struct bench *bench = new_bench(5);
+    put_ff(bench, ROOM);
+    assert_false(tw_pass_put(&bench->pass, 1));
+    assert_false(tw_pass_put(&bench->pass, 1));
+    told_holes(bench, told);
+    assert_int_equal(strlen(told), 1);
+    assert_int_equal(told[0], '0' + ROOM);
+    free(bench);
+}
+
 // ---- threads
+
+// As on the board, where the interrupts are held off while the copier wipes.
+static bool put_alone(struct bench *bench, uint8_t byte)
+{
+    assert_int_equal(pthread_mutex_lock(&bench->alone), 0);
+    bool put = tw_pass_put(&bench->pass, byte);
+    assert_int_equal(pthread_mutex_unlock(&bench->alone), 0);
+    return put;
+}
+
+static void wipe_alone(struct bench *bench)
+{
+    bool more = true;
+    while (more) {
+        assert_int_equal(pthread_mutex_lock(&bench->alone), 0);
+        more = tw_pass_wipe(&bench->pass);
+        assert_int_equal(pthread_mutex_unlock(&bench->alone), 0);
+    }
+}
 
 static void *produce(void *ctx)
 {
     struct bench *bench = ctx;
     for (uint64_t i = 0; i < THREAD_BYTES; i++) {
-        while (!tw_pass_put(&bench->pass, byte_at(i))) {
+        while (!put_alone(bench, byte_at(i))) {
             (void)sched_yield();
         }
     }
@@ -233,7 +402,8 @@ static void p7_holds_between_threads(void **state)
     (void)state;
     uint32_t random = seed();
     struct bench *bench = new_bench(0);
-    tw_pass_init(&bench->pass, bench->ring, THREAD_RING);
+    tw_pass_init(&bench->pass, bench->ring, THREAD_RING, TW_PASS_COPIED);
+    assert_int_equal(pthread_mutex_init(&bench->alone, NULL), 0);
     pthread_t producer;
     pthread_t consumer;
     assert_int_equal(pthread_create(&producer, NULL, produce, bench), 0);
@@ -241,6 +411,7 @@ static void p7_holds_between_threads(void **state)
     uint64_t seen = 0;
     while (bench->tap.next < THREAD_BYTES) {
         tw_pass_copy(&bench->pass, &bench->tap, 1);
+        wipe_alone(bench);
         seen = seen < bench->tap.first ? bench->tap.first : seen;
         for (; seen < bench->tap.next; seen++) {
             assert_int_equal(bench->tap_ring[(seen - bench->tap.base) % TAP_RING], byte_at(seen));
@@ -254,6 +425,54 @@ static void p7_holds_between_threads(void **state)
     assert_int_equal(bench->refused, 0);
     assert_int_equal(bench->tap.next, THREAD_BYTES);
     assert_int_equal(bench->tap.lost_bytes, bench->tap.first);
+    wipe_alone(bench);
+    for (size_t i = 0; i < THREAD_RING; i++) {
+        assert_int_equal(atomic_load(&bench->ring[i]), 0);
+    }
+    assert_int_equal(pthread_mutex_destroy(&bench->alone), 0);
+    free(bench);
+}
+
+// A scanner's ring that overruns all the time: where no hole is told, the next byte is the next of the
+// stream.
+static void *produce_with_holes(void *ctx)
+{
+    struct bench *bench = ctx;
+    for (uint64_t i = 0; i < THREAD_BYTES; i++) {
+        (void)tw_pass_put(&bench->pass, (uint8_t)i);
+        if (i % 64 == 0) {
+            (void)sched_yield();
+        }
+    }
+    return NULL;
+}
+
+static void p7_holes_are_told_between_threads(void **state)
+{
+    (void)state;
+    struct bench *bench = new_bench(0);
+    tw_pass_init(&bench->pass, bench->ring, SIZE, TW_PASS_ALONE);
+    pthread_t producer;
+    assert_int_equal(pthread_create(&producer, NULL, produce_with_holes, bench), 0);
+    while (tw_pass_overruns(&bench->pass) == 0) {
+        (void)sched_yield();
+    }
+    uint8_t due = 0;
+    uint64_t taken = 0;
+    uint64_t holes = 0;
+    bool doubt = false; // a hole was told before the byte behind it came
+    while (taken + tw_pass_overruns(&bench->pass) < THREAD_BYTES) {
+        uint8_t byte = 0;
+        bool hole = false;
+        bool some = tw_pass_take_whole(&bench->pass, &byte, &hole);
+        assert_true(hole || doubt || !some || byte == due);
+        doubt = !some && (hole || doubt);
+        holes += hole;
+        due = some ? (uint8_t)(byte + 1) : due;
+        taken += some;
+    }
+    assert_int_equal(pthread_join(producer, NULL), 0);
+    assert_true(holes > 0 && taken > 0);
     free(bench);
 }
 
@@ -264,7 +483,12 @@ int main(void)
         cmocka_unit_test(only_what_was_sent_is_copied),
         cmocka_unit_test(p7_a_copy_that_is_a_ring_behind_is_counted),
         cmocka_unit_test(p7_a_copy_that_is_late_in_a_full_ring_is_counted),
+        cmocka_unit_test(p6_a_byte_is_wiped_as_it_is_taken),
+        cmocka_unit_test(p6_what_is_copied_is_wiped),
+        cmocka_unit_test(p7_a_hole_is_told_in_its_place_and_once),
+        cmocka_unit_test(p7_a_byte_without_room_is_a_hole_behind_the_others),
         cmocka_unit_test(p7_holds_between_threads),
+        cmocka_unit_test(p7_holes_are_told_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,22 @@ static void p1_nothing_is_acknowledged_past_a_card(void **state)
     tw_tap_flow_free(flow);
 }
 
+// P1: scans are numbered anew in each boot; what was committed of the one before says nothing of them.
+static void p1_a_card_is_safe_by_its_own_boot(void **state)
+{
+    (void)state;
+    struct tw_tap_flow *flow = tw_tap_flow_new(&(struct tw_tap_place){.boot = {1}, .scan = 5});
+    (void)hello(flow, 1);
+    (void)step(flow, (struct tw_tap_flow_event){.kind = TW_TAP_FLOW_READ_OUT});
+    struct tw_tap_flow_actions out = scan(flow, 1, true);
+    assert_true(asks(&out, TW_TAP_FLOW_QUEUE_SCAN));
+    (void)step(flow, (struct tw_tap_flow_event){.kind = TW_TAP_FLOW_QUEUED});
+    (void)hello(flow, 1); // a new line: it is told again
+    out = scan(flow, 1, true);
+    assert_int_equal(out.count, 0);
+    tw_tap_flow_free(flow);
+}
+
 // P7: the tap started anew while a card of its boot before was on its way, and that could not be kept: it
 // cannot be had again.
 static void p7_a_card_of_an_earlier_boot_that_failed_is_told_of(void **state)
@@ -101,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(p3_what_is_kept_is_acknowledged_again),
         cmocka_unit_test(p1_nothing_is_acknowledged_past_a_card),
+        cmocka_unit_test(p1_a_card_is_safe_by_its_own_boot),
         cmocka_unit_test(p7_a_card_of_an_earlier_boot_that_failed_is_told_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

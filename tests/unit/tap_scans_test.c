@@ -124,6 +124,36 @@ static void p7_what_was_too_long_is_counted_once(void **state)
     tap_world_free_world(world);
 }
 
+// P7: a number that lacks a digit is another customer's: named lost, wherever in it the hole is.
+static void p7_what_has_a_hole_is_named_lost(void **state)
+{
+    (void)state;
+    struct tap_world *world = tap_world_new_world(1, 64);
+    static const char *const before[] = {"", "40063", "4006381333931"};
+    for (uint64_t i = 0; i < 3; i++) {
+        put(world, "1234\r");
+        put(world, before[i]);
+        world->now_us += TW_SCANS_SILENCE_US; // the main loop was away: the silence may be the hole's
+        tw_scans_miss(&world->scans, world->now_us);
+        put(world, i == 2 ? "\r" : "81333931\r");
+        assert_scan(world, 2 * i + 1, "1234");
+        assert_scan(world, 2 * i + 2, "");
+        assert_int_equal(world->scans.lost, i + 1);
+    }
+    // Nothing behind it either: silence ends it.
+    put(world, "123");
+    tw_scans_miss(&world->scans, world->now_us);
+    world->now_us += TW_SCANS_SILENCE_US;
+    tw_scans_tick(&world->scans, &world->tap, world->now_us);
+    put(world, "5\r");
+    assert_int_equal(world->scans.first, 3); // six slots: two gave way, of which one was lost before
+    assert_int_equal(world->scans.lost, 3 + 1 + 1);
+    assert_scan(world, 7, "");
+    assert_scan(world, 8, "5");
+    assert_int_equal(world->scans.next, 9);
+    tap_world_free_world(world);
+}
+
 static void p7_the_oldest_is_given_up_and_counted(void **state)
 {
     (void)state;
@@ -263,6 +293,7 @@ int main(void)
         cmocka_unit_test(silence_ends_a_reading_too),
         cmocka_unit_test(p7_what_is_too_long_is_named_lost),
         cmocka_unit_test(p7_what_was_too_long_is_counted_once),
+        cmocka_unit_test(p7_what_has_a_hole_is_named_lost),
         cmocka_unit_test(p7_the_oldest_is_given_up_and_counted),
         cmocka_unit_test(p6_acknowledged_readings_are_wiped),
         cmocka_unit_test(scans_and_marks_keep_their_order),

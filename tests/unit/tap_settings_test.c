@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The board's line settings: taken over at once, kept over a restart, and nothing that makes no sense.
+// The board's line settings: taken over at once, kept over a restart, and nothing that makes no sense or that
+// the hardware cannot do.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,14 +34,15 @@ struct board {
 };
 
 // This hardware has no DTR and DSR.
-static void apply(void *port, struct tw_link_settings *settings)
+static bool apply(void *port, const struct tw_link_settings *settings)
 {
     struct board *board = port;
     if (settings->till.flow == TW_LINK_FLOW_DTRDSR) {
-        settings->till.flow = TW_LINK_FLOW_NONE;
+        return false;
     }
     board->lines = *settings;
     board->applied++;
+    return true;
 }
 
 static void start(struct board *board)
@@ -73,22 +75,53 @@ static void settings_outlast_a_restart(void **state)
     assert_lines(&board, &wanted);
 }
 
-static void what_the_hardware_lacks_is_said(void **state)
+static void what_the_hardware_lacks_changes_nothing(void **state)
 {
     (void)state;
     struct board board = {.applied = 0};
     struct tw_link_settings dtr = wanted;
     flash_init(&board.flash, 1);
     start(&board);
+    assert_int_equal(tw_settings_take(&board.settings, &wanted), 0);
+    uint32_t steps = board.flash.steps;
     dtr.till.flow = TW_LINK_FLOW_DTRDSR;
-    assert_int_equal(tw_settings_take(&board.settings, &dtr), 0);
-    dtr.till.flow = TW_LINK_FLOW_NONE;
-    assert_lines(&board, &dtr);
-    struct tw_link_settings kept;
-    tw_link_get_settings(tw_boot_log_read(&board.log, TW_BOOT_SETTINGS), &kept);
-    assert_memory_equal(&kept, &dtr, sizeof kept);
+    assert_int_equal(tw_settings_take(&board.settings, &dtr), TW_ERR_INVALID);
+    assert_int_equal(board.flash.steps, steps);
+    assert_lines(&board, &wanted);
     start(&board);
-    assert_lines(&board, &dtr);
+    assert_lines(&board, &wanted);
+}
+
+// Kept by another release, or for another board.
+static void what_was_kept_and_cannot_be_done_is_not_used(void **state)
+{
+    (void)state;
+    struct board board = {.applied = 0};
+    struct tw_link_settings dtr = wanted;
+    uint8_t payload[TW_BOOT_PAYLOAD] = {0};
+    dtr.till.flow = TW_LINK_FLOW_DTRDSR;
+    flash_init(&board.flash, 1);
+    tw_boot_log_open(&board.log, &board.flash.nvm);
+    tw_link_put_settings(payload, &dtr);
+    assert_int_equal(tw_boot_log_append(&board.log, TW_BOOT_SETTINGS, payload), 0);
+    start(&board);
+    assert_lines(&board, &factory);
+}
+
+// What the configuration says nothing of.
+static void a_line_of_zeros_stays_as_it_is(void **state)
+{
+    (void)state;
+    const struct tw_link_settings scanner_only = {.scanner = wanted.scanner};
+    struct tw_link_settings expected = factory;
+    expected.scanner = wanted.scanner;
+    struct board board = {.applied = 0};
+    flash_init(&board.flash, 1);
+    start(&board);
+    assert_int_equal(tw_settings_take(&board.settings, &scanner_only), 0);
+    assert_lines(&board, &expected);
+    start(&board);
+    assert_lines(&board, &expected);
 }
 
 static void what_makes_no_sense_changes_nothing(void **state)
@@ -148,7 +181,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_outlast_a_restart),
-        cmocka_unit_test(what_the_hardware_lacks_is_said),
+        cmocka_unit_test(what_the_hardware_lacks_changes_nothing),
+        cmocka_unit_test(what_was_kept_and_cannot_be_done_is_not_used),
+        cmocka_unit_test(a_line_of_zeros_stays_as_it_is),
         cmocka_unit_test(what_makes_no_sense_changes_nothing),
         cmocka_unit_test(a_record_that_makes_no_sense_is_not_used),
         cmocka_unit_test(a_flash_that_fails_is_told),

@@ -363,6 +363,35 @@ static void power_may_go_at_any_step(void **state)
     assert_true(trials > 0);
 }
 
+// B runs as the second choice, for A is confirmed and broken: at no step is A the confirmed one and
+// overwritten, and once the image in B is healthy its floor counts.
+static void the_confirmed_slot_is_overwritten_as_confirmed_no_more(void **state)
+{
+    (void)state;
+    bool done = false;
+    for (uint32_t cut = 0; !done; cut++) {
+        struct board *board = new_board(cut + 1);
+        uint8_t *slot_a = board->flash.bytes + board->flash.nvm.slot_at[0];
+        slot_a[TW_IMAGE_HEADER] ^= 1;
+        uint8_t broken[FLASH_SLOT];
+        memcpy(broken, slot_a, sizeof broken);
+        memcpy(board->flash.bytes + board->flash.nvm.slot_at[1], board->image, LENGTH);
+        make_image(board->image, BOARD, NEW, TW_IMAGE_SLOT_A);
+        start(board, TW_IMAGE_SLOT_B);
+        flash_power_on(&board->flash, cut);
+        done = send_all(board).state == TW_UPDATE_CHECKED && !board->flash.off;
+        flash_power_on(&board->flash, UINT32_MAX);
+        start(board, TW_IMAGE_SLOT_B);
+        bool touched = memcmp(broken, slot_a, sizeof broken) != 0;
+        assert_int_equal(boot_of(board).floor, OLD);
+        assert_true(boot_of(board).confirmed == TW_IMAGE_SLOT_B || (!touched && !done));
+        tw_updater_tick(&board->updater, true, HEALTHY_US);
+        assert_int_equal(boot_of(board).floor, NEW);
+        assert_int_equal(boot_of(board).rescue_floor, OLD);
+        free(board);
+    }
+}
+
 // ---- the life of a trial
 
 static struct tw_link_info info_of(const struct board *board)
@@ -461,6 +490,7 @@ int main(void)
         cmocka_unit_test(more_than_announced_is_refused),
         cmocka_unit_test(a_worn_flash_is_noticed),
         cmocka_unit_test(power_may_go_at_any_step),
+        cmocka_unit_test(the_confirmed_slot_is_overwritten_as_confirmed_no_more),
         cmocka_unit_test(a_trial_is_confirmed_after_a_healthy_minute),
         cmocka_unit_test(what_is_confirmed_is_not_written_again),
         cmocka_unit_test(a_refused_trial_is_told),

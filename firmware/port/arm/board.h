@@ -73,11 +73,17 @@ void tw_board_open_lines(void);
 // leave it as it was: returns false then.
 TW_MUST_CHECK bool tw_board_set_line(enum tw_port port, const struct tw_link_line *line);
 
+// Whether the hardware can do such a line. Baud 0: at any speed that is found.
+bool tw_board_knows_line(const struct tw_link_line *line);
+
+// Sends nothing more through `port` until it is set, and waits until what was begun has left: 12 ms at most.
+void tw_board_finish(enum tw_port port);
+
 // Whether the board can be a wire. One that cannot has lines that work at any speed, baud 0 too.
 bool tw_board_has_wire(void);
 
-// Joins till and printer as if the board were a wire, and measures the till's pulses instead of reading
-// bytes, until one of them is set.
+// Joins till and printer as if the board were a wire, flow control included, and measures the till's pulses
+// instead of reading bytes, until one of them is set.
 void tw_board_join_wire(void);
 
 // The width of the next pulse from the till, in ticks of tw_board_pulse_hz; false: none. `quiet`: the line is
@@ -90,5 +96,8 @@ void tw_board_kick(enum tw_port port);
 
 // Tells the other side of `port` to go on, or to stop (RTS). Also from interrupts.
 void tw_board_set_ready(enum tw_port port, bool ready);
+
+// Whether the other side of `port` says that it is ready (CTS). One whose cable lacks the wire never does.
+bool tw_board_is_ready(enum tw_port port);
 
 #endif

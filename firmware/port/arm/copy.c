@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/port/arm/copy.h"
 
+#include "firmware/port/arm/cpu.h"
+
 enum { ENOUGH_BYTES = 256, WHILE_US = 10000 };
 
 static struct {
@@ -18,6 +20,12 @@ void tw_copy_init(struct tw_lines *lines, struct tw_tap *tap)
 void tw_copy_now(void)
 {
     tw_pass_copy(&copy.lines->out, copy.tap, tw_board_now_us());
+    bool more = true;
+    while (more) {
+        uint32_t state = tw_cpu_lock();
+        more = tw_pass_wipe(&copy.lines->out);
+        tw_cpu_unlock(state);
+    }
 }
 
 void tw_copy_look(bool at_once, uint64_t now_us)

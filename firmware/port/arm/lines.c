@@ -5,14 +5,13 @@ enum { XON = 0x11, XOFF = 0x13, NOTHING = 0 };
 
 // A port, as its interrupt sees it.
 struct line {
-    struct tw_pass *in;      // what it received
-    struct tw_pass *out;     // what it is to send
-    enum tw_port sends;      // who sends what it received; itself: the main loop takes it
-    bool by_bytes;           // XON/XOFF
-    _Atomic bool halted;     // the other side said XOFF
-    _Atomic bool stopped;    // the other side was told to stop
-    _Atomic uint8_t urgent;  // XON or XOFF to be sent before all else
-    _Atomic uint32_t missed; // bytes that the hardware lost
+    struct tw_pass *in;     // what it received
+    struct tw_pass *out;    // what it is to send
+    enum tw_port sends;     // who sends what it received; itself: the main loop takes it
+    bool by_bytes;          // XON/XOFF, to the till or from the printer
+    _Atomic bool halted;    // the other side said XOFF
+    _Atomic bool stopped;   // the other side was told to stop
+    _Atomic uint8_t urgent; // XON or XOFF to be sent before all else
 };
 
 static struct tw_lines lines;
@@ -31,11 +30,11 @@ static struct line ports[TW_PORTS] = {
 
 struct tw_lines *tw_lines_init(void)
 {
-    tw_pass_init(&lines.out, out_ring, sizeof out_ring);
-    tw_pass_init(&lines.back, back_ring, sizeof back_ring);
-    tw_pass_init(&lines.heard, heard_ring, sizeof heard_ring);
-    tw_pass_init(&lines.said, said_ring, sizeof said_ring);
-    tw_pass_init(&lines.scanned, scanned_ring, sizeof scanned_ring);
+    tw_pass_init(&lines.out, out_ring, sizeof out_ring, TW_PASS_COPIED);
+    tw_pass_init(&lines.back, back_ring, sizeof back_ring, TW_PASS_ALONE);
+    tw_pass_init(&lines.heard, heard_ring, sizeof heard_ring, TW_PASS_ALONE);
+    tw_pass_init(&lines.said, said_ring, sizeof said_ring, TW_PASS_ALONE);
+    tw_pass_init(&lines.scanned, scanned_ring, sizeof scanned_ring, TW_PASS_ALONE);
     return &lines;
 }
 
@@ -51,12 +50,13 @@ void tw_lines_set_flow(enum tw_port port, enum tw_link_flow flow)
 
 // ---- telling the other side
 
+// The till by XOFF, too; to the printer such a byte would be a part of what is printed.
 static void tell(enum tw_port port, bool ready)
 {
     struct line *line = &ports[port];
     line->stopped = !ready;
     tw_board_set_ready(port, ready);
-    if (line->by_bytes) {
+    if (line->by_bytes && port == TW_PORT_TILL) {
         line->urgent = ready ? XON : XOFF;
         tw_board_kick(port);
     }
@@ -78,11 +78,12 @@ static void go_on_if_empty(enum tw_port port)
 
 // ---- the interrupts' side
 
-// Whether it was one of the two bytes that are no data.
+// Whether it was one of the two bytes that are no data: from the printer only. What the till prints holds
+// any byte, in pictures and in parameters of commands.
 static bool obey(enum tw_port port, uint8_t byte)
 {
     struct line *line = &ports[port];
-    if (!line->by_bytes || (byte != XON && byte != XOFF)) {
+    if (port != TW_PORT_PRINTER || !line->by_bytes || (byte != XON && byte != XOFF)) {
         return false;
     }
     line->halted = byte == XOFF;
@@ -92,7 +93,7 @@ static bool obey(enum tw_port port, uint8_t byte)
 
 void tw_lines_missed(enum tw_port port)
 {
-    ports[port].missed++;
+    tw_pass_miss(ports[port].in);
 }
 
 void tw_lines_received(enum tw_port port, uint8_t byte)
@@ -151,11 +152,21 @@ bool tw_lines_are_through(void)
            lines.out.copied == lines.out.taken;
 }
 
+uint32_t tw_lines_bytes(enum tw_port port)
+{
+    return ports[port].in->put;
+}
+
+uint32_t tw_lines_misses(enum tw_port port)
+{
+    return tw_pass_overruns(ports[port].in);
+}
+
 uint64_t tw_lines_overruns(void)
 {
     uint64_t all = 0;
     for (enum tw_port port = TW_PORT_TILL; port < TW_PORTS; port++) {
-        all += (uint64_t)ports[port].missed + tw_pass_overruns(ports[port].in);
+        all += tw_lines_misses(port);
     }
     return all;
 }

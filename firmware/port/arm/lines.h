@@ -6,7 +6,7 @@
 //
 //   till -> out -> printer    printer -> back -> till    agent <-> main loop    scanner -> main loop
 //
-// A ring that is three quarters full stops its sender (RTS, XOFF), a quarter lets it go on.
+// A ring that is three quarters full stops its sender (RTS; the till also by XOFF), a quarter lets it go on.
 //
 // Threading: tw_lines_received, _missed and _next from interrupts of one priority; the rest from the
 // main loop. Memory: static, 12 KiB. Time: a few instructions. Errors: bytes without room are counted.
@@ -34,7 +34,8 @@ struct tw_lines {
 // The one there is, once initialized.
 struct tw_lines *tw_lines_init(void);
 
-// How `port` is told to stop. With XON/XOFF these two bytes are no data, in either direction.
+// How `port` is told to stop. With XON/XOFF these two bytes are no data when they come from the printer, and
+// are sent to the till; whatever the till prints is data, and nothing is added to it.
 void tw_lines_set_flow(enum tw_port port, enum tw_link_flow flow);
 
 // A byte came from `port`.
@@ -55,7 +56,11 @@ bool tw_lines_are_idle(void);
 // Whether all that came from till and printer was passed on, and copied.
 bool tw_lines_are_through(void);
 
-// Bytes that found no room, here or in the hardware.
+// Bytes that came from `port`, and bytes from there that found no room, here or in the hardware; both wrap.
+uint32_t tw_lines_bytes(enum tw_port port);
+uint32_t tw_lines_misses(enum tw_port port);
+
+// The misses of all ports.
 uint64_t tw_lines_overruns(void);
 
 #endif

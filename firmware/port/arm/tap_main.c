@@ -131,9 +131,17 @@ static void start_lines(struct parts *parts)
 static void take_scanned(struct parts *parts, uint64_t now_us)
 {
     tw_copy_look(tw_pass_held(&parts->lines->scanned) > 0, now_us);
-    uint8_t byte;
-    for (unsigned i = 0; i < SCANNED_BYTES && tw_pass_take(&parts->lines->scanned, &byte); i++) {
-        tw_scans_put(&parts->scans, &parts->tap, byte, now_us);
+    bool some = true;
+    for (unsigned i = 0; i < SCANNED_BYTES && some; i++) {
+        uint8_t byte;
+        bool hole;
+        some = tw_pass_take_whole(&parts->lines->scanned, &byte, &hole);
+        if (hole) {
+            tw_scans_miss(&parts->scans, now_us);
+        }
+        if (some) {
+            tw_scans_put(&parts->scans, &parts->tap, byte, now_us);
+        }
     }
     tw_scans_tick(&parts->scans, &parts->tap, now_us);
 }
@@ -165,6 +173,8 @@ static void look_after_update(struct parts *parts, uint64_t now_us)
     bool silent = tw_tap_is_silent(&parts->tap, now_us) && tw_lines_are_through();
     tw_updater_tick(&parts->updater, parts->tap.met, now_us);
     if (tw_updater_wants_restart(&parts->updater, silent, tw_tap_is_safe(&parts->tap), now_us)) {
+        tw_board_finish(TW_PORT_TILL);
+        tw_board_finish(TW_PORT_PRINTER);
         tw_board_restart();
     }
 }
@@ -188,7 +198,7 @@ static bool take_turns(struct parts *parts)
     tw_tap_tick(&parts->tap, now_us);
     bool more = answer_agent(parts);
     tw_lines_look();
-    tw_speeds_look(&parts->speeds);
+    tw_speeds_look(&parts->speeds, tw_tap_is_silent(&parts->tap, now_us));
     look_after_update(parts, now_us);
     feed_watchdog(parts, now_us);
     return more;

@@ -155,6 +155,7 @@ void tw_board_serial(uint8_t serial[12])
 static bool random_words(uint32_t words[4])
 {
     TW_RCC->ahb2enr |= TW_RCC_AHB2ENR_RNG;
+    (void)TW_RCC->ahb2enr; // the clock takes two cycles to arrive (ES0182, delay after an RCC clock enabling)
     TW_RNG->cr = TW_RNG_CR_ENABLE;
     for (unsigned i = 0; i < 5; i++) {
         if (!await(&TW_RNG->sr, TW_RNG_SR_READY | TW_RNG_SR_TROUBLE, TW_RNG_SR_READY)) {

@@ -66,13 +66,13 @@ static void set_port_pins(enum tw_port port)
 
 static void set_flow_pins(void)
 {
-    enum { TILL_CTS = 11, TILL_RTS = 12, PRINTER_CTS = 0, PRINTER_RTS = 1, FUNCTION = 7 };
-    set_pin(TW_GPIOA, TILL_CTS, TW_GPIO_ALTERNATE, FUNCTION);
-    set_pin(TW_GPIOA, PRINTER_CTS, TW_GPIO_ALTERNATE, FUNCTION);
+    enum { FUNCTION = 7 };
+    set_pin(TW_GPIOA, TW_PIN_TILL_CTS, TW_GPIO_ALTERNATE, FUNCTION);
+    set_pin(TW_GPIOA, TW_PIN_PRINTER_CTS, TW_GPIO_ALTERNATE, FUNCTION);
     tw_board_set_ready(TW_PORT_TILL, true);
     tw_board_set_ready(TW_PORT_PRINTER, true);
-    set_pin(TW_GPIOA, TILL_RTS, TW_GPIO_OUTPUT, 0);
-    set_pin(TW_GPIOA, PRINTER_RTS, TW_GPIO_OUTPUT, 0);
+    set_pin(TW_GPIOA, TW_PIN_TILL_RTS, TW_GPIO_OUTPUT, 0);
+    set_pin(TW_GPIOA, TW_PIN_PRINTER_RTS, TW_GPIO_OUTPUT, 0);
 }
 
 // ---- settings
@@ -112,8 +112,16 @@ static bool work_out(const struct tw_link_line *line, struct mode *mode)
     return true;
 }
 
-static void await_sent(const struct tw_usart *usart)
+// Without the pause the transmitter would be refilled again and again while bytes wait.
+void tw_board_finish(enum tw_port port)
 {
+    struct tw_usart_port *with = &tw_usart_ports[port];
+    struct tw_usart *usart = with->usart;
+    uint32_t state = tw_cpu_lock();
+    with->paused = true;
+    usart->cr1 &= ~TW_USART_CR1_TXEIE;
+    with->waiting = false;
+    tw_cpu_unlock(state);
     uint64_t start_us = tw_board_now_us();
     while ((usart->cr1 & TW_USART_CR1_UE) != 0 && (usart->sr & TW_USART_SR_TC) == 0 &&
            tw_board_now_us() - start_us < LONGEST_BYTE_US) {
@@ -123,7 +131,7 @@ static void await_sent(const struct tw_usart *usart)
 static void set_mode(enum tw_port port, const struct mode *mode)
 {
     struct tw_usart_port *with = &tw_usart_ports[port];
-    await_sent(with->usart);
+    tw_board_finish(port);
     uint32_t state = tw_cpu_lock();
     with->usart->cr1 = 0;
     with->mask = mode->mask;
@@ -131,35 +139,46 @@ static void set_mode(enum tw_port port, const struct mode *mode)
     with->usart->cr2 = mode->cr2;
     with->usart->cr3 = mode->cr3;
     with->usart->cr1 = mode->cr1;
-    with->waiting = false;
+    with->paused = false;
     with->open = true;
     tw_cpu_unlock(state);
     tw_cpu_enable(with->interrupt);
+    tw_board_kick(port);
 }
 
+// At once: an interrupt between the two would leave its byte where it is, and come again for ever.
 static void close_port(enum tw_port port)
 {
+    uint32_t state = tw_cpu_lock();
     tw_usart_ports[port].open = false;
     tw_usart_ports[port].usart->cr1 = 0;
+    tw_cpu_unlock(state);
 }
 
 // ---- the wire, while the speed is unknown
 
 enum { RELAY = 4 }; // of port C
-static const uint32_t wire_lines = 1u << TW_PIN_TILL_RX | 1u << TW_PIN_PRINTER_RX;
+static const uint32_t wire_lines = 1u << TW_PIN_TILL_RX | 1u << TW_PIN_PRINTER_RX | 1u << TW_PIN_PRINTER_CTS;
 
+// Behind a wire the rings are empty: both may go on.
 static void cut_wire(void)
 {
-    TW_EXTI->imr &= ~wire_lines;
+    if ((TW_EXTI->imr & wire_lines) != 0) {
+        TW_EXTI->imr &= ~wire_lines;
+        tw_board_set_ready(TW_PORT_TILL, true);
+        tw_board_set_ready(TW_PORT_PRINTER, true);
+    }
     set_port_pins(TW_PORT_TILL);
     set_port_pins(TW_PORT_PRINTER);
     TW_GPIOC->bsrr = 1u << RELAY;
 }
 
-// The relay rests and joins the lines. Where there is none, the transmitters' pins follow the receivers';
-// both idle high.
+// The relay rests and joins the lines. Where there is none, the transmitters' pins follow the receivers'
+// (both idle high), and what the till is told follows what the printer says.
 void tw_board_join_wire(void)
 {
+    tw_board_finish(TW_PORT_TILL);
+    tw_board_finish(TW_PORT_PRINTER);
     TW_GPIOC->bsrr = 1u << (RELAY + 16);
     close_port(TW_PORT_TILL);
     close_port(TW_PORT_PRINTER);
@@ -172,6 +191,9 @@ void tw_board_join_wire(void)
     TW_EXTI->imr |= wire_lines;
     tw_cpu_enable(TW_IRQ_EXTI15_10);
     tw_cpu_enable(TW_IRQ_EXTI3);
+    tw_cpu_enable(TW_IRQ_EXTI0);
+    tw_board_set_ready(TW_PORT_PRINTER, true);
+    tw_cpu_raise(TW_IRQ_EXTI0);
 }
 
 bool tw_board_has_wire(void)
@@ -206,6 +228,21 @@ void tw_board_open_lines(void)
     if (work_out(&agent, &mode)) {
         set_mode(TW_PORT_AGENT, &mode);
     }
+}
+
+bool tw_board_knows_line(const struct tw_link_line *line)
+{
+    enum { ANY_BAUD = 9600 };
+    struct mode mode;
+    struct tw_link_line at = *line;
+    at.baud = at.baud == 0 ? ANY_BAUD : at.baud;
+    return at.bits == 0 || work_out(&at, &mode);
+}
+
+bool tw_board_is_ready(enum tw_port port)
+{
+    uint32_t pin = port == TW_PORT_TILL ? TW_PIN_TILL_CTS : TW_PIN_PRINTER_CTS;
+    return (TW_GPIOA->idr & 1u << pin) == 0;
 }
 
 bool tw_board_set_line(enum tw_port port, const struct tw_link_line *line)

@@ -223,6 +223,7 @@ struct tw_usart {
 // ---- table 61: positions of interrupts
 
 enum tw_interrupt {
+    TW_IRQ_EXTI0 = 6,
     TW_IRQ_EXTI3 = 9,
     TW_IRQ_USART1 = 37,
     TW_IRQ_USART2 = 38,

@@ -64,7 +64,7 @@ static void serve(enum tw_port port)
     if ((status & (TW_USART_SR_RXNE | TW_USART_SR_ORE)) != 0) {
         receive(port, status);
     }
-    if (with->asked || with->waiting) {
+    if (!with->paused && (with->asked || with->waiting)) {
         transmit(port);
     }
 }
@@ -99,11 +99,10 @@ void tw_board_kick(enum tw_port port)
 
 void tw_board_set_ready(enum tw_port port, bool ready)
 {
-    enum { TILL_RTS = 12, PRINTER_RTS = 1 };
     if (port == TW_PORT_TILL) {
-        TW_GPIOA->bsrr = 1u << (ready ? TILL_RTS + 16 : TILL_RTS);
+        TW_GPIOA->bsrr = 1u << (ready ? TW_PIN_TILL_RTS + 16 : TW_PIN_TILL_RTS);
     } else if (port == TW_PORT_PRINTER) {
-        TW_GPIOA->bsrr = 1u << (ready ? PRINTER_RTS + 16 : PRINTER_RTS);
+        TW_GPIOA->bsrr = 1u << (ready ? TW_PIN_PRINTER_RTS + 16 : TW_PIN_PRINTER_RTS);
     }
 }
 
@@ -130,6 +129,12 @@ void tw_wire_from_printer(void)
     copy_level(TW_PIN_PRINTER_RX, TW_PIN_TILL_TX);
 }
 
+// What the printer says of itself to the till.
+void tw_wire_ready(void)
+{
+    copy_level(TW_PIN_PRINTER_CTS, TW_PIN_TILL_RTS);
+}
+
 // Widths that find no room are left out: any of them will do.
 void tw_wire_from_till(void)
 {
@@ -145,7 +150,8 @@ void tw_wire_from_till(void)
 
 bool tw_board_take_pulse(uint32_t *ticks, bool *quiet)
 {
-    *quiet = TW_TIM5->cnt - pulses.edge > tw_board_pulse_hz() / 50; // 20 ms; a byte at 1200 baud takes 10
+    uint32_t edge = pulses.edge; // before the clock: the next edge may come between
+    *quiet = TW_TIM5->cnt - edge > tw_board_pulse_hz() / 50; // 20 ms; a byte at 1200 baud takes 10
     uint32_t taken = pulses.taken;
     if (taken == pulses.put) {
         return false;

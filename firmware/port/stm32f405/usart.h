@@ -20,13 +20,23 @@ struct tw_usart_port {
     uint32_t interrupt;
     uint8_t mask; // of the data in a received byte: 7 or 8 bits
     _Atomic bool open;
-    _Atomic bool asked; // there may be something to send
-    bool waiting;       // TXEIE is set
+    _Atomic bool paused; // nothing more is sent
+    _Atomic bool asked;  // there may be something to send
+    bool waiting;        // TXEIE is set
 };
 extern struct tw_usart_port tw_usart_ports[TW_PORTS];
 
-// Pins of port A: what comes in at one goes out at the other.
-enum { TW_PIN_PRINTER_TX = 2, TW_PIN_PRINTER_RX = 3, TW_PIN_TILL_TX = 9, TW_PIN_TILL_RX = 10 };
+// Pins of port A. As a wire, what comes in at one side goes out at the other: TX from RX, RTS from CTS.
+enum {
+    TW_PIN_PRINTER_CTS = 0,
+    TW_PIN_PRINTER_RTS = 1,
+    TW_PIN_PRINTER_TX = 2,
+    TW_PIN_PRINTER_RX = 3,
+    TW_PIN_TILL_TX = 9,
+    TW_PIN_TILL_RX = 10,
+    TW_PIN_TILL_CTS = 11,
+    TW_PIN_TILL_RTS = 12,
+};
 
 // Vectors.
 void tw_usart1_interrupt(void);
@@ -35,5 +45,6 @@ void tw_usart3_interrupt(void);
 void tw_usart6_interrupt(void);
 void tw_wire_from_till(void);
 void tw_wire_from_printer(void);
+void tw_wire_ready(void);
 
 #endif

@@ -18,6 +18,7 @@ __attribute__((section(".vectors"), used)) static const struct board_vectors vec
                                 tw_fault, [TW_SYSTICK_HANDLER] = tw_tick}},
     .interrupts =
         {
+            [TW_IRQ_EXTI0] = tw_wire_ready,
             [TW_IRQ_EXTI3] = tw_wire_from_printer,
             [TW_IRQ_USART1] = tw_usart1_interrupt,
             [TW_IRQ_USART2] = tw_usart2_interrupt,

@@ -8,6 +8,7 @@ enum {
     ANSWER_MS = 2000, // a frame of 1 KiB at 9600 baud takes 1.1 s
     ERASE_MS = 8000,  // UPDATE_BEGIN: a sector of 128 KiB takes up to 4 s (DS8626, table 39)
     ANEW_MOST = 5,    // beginnings after the first
+    SENT_MOST = 60,   // without an answer: two to eight minutes
 };
 
 const char *tw_tap_update_word(enum tw_tap_update_state state)
@@ -88,8 +89,13 @@ static void begin_anew(struct tw_tap_sender *sender, int64_t now_ms)
     send_now(sender, now_ms);
 }
 
+// One frame is under way at a time. What answers an earlier one of the same place, sent twice, leads to no
+// further one.
 static void go_on(struct tw_tap_sender *sender, uint32_t offset, int64_t now_ms)
 {
+    if (sender->begun && offset == sender->at && now_ms < sender->due_ms) {
+        return;
+    }
     if (offset > sender->report->length_bytes) {
         begin_anew(sender, now_ms); // of another image than ours
         return;
@@ -107,6 +113,7 @@ void tw_tap_sender_answered(struct tw_tap_sender *sender, const struct tw_link_u
     if (sender->image == NULL) {
         return;
     }
+    sender->unanswered = 0;
     switch (answer->state) {
     case TW_UPDATE_RECEIVING:
         if (sender->begun || answer->offset == 0) { // else of an earlier update
@@ -114,13 +121,17 @@ void tw_tap_sender_answered(struct tw_tap_sender *sender, const struct tw_link_u
         }
         break;
     case TW_UPDATE_CHECKED:
-        end(sender, TW_TAP_UPDATE_RESTARTING, NULL);
+        if (sender->begun) { // else of an earlier update
+            end(sender, TW_TAP_UPDATE_RESTARTING, NULL);
+        }
         break;
     case TW_UPDATE_FAILED:
         end(sender, TW_TAP_UPDATE_FAILED, sentence(answer->reason));
         break;
-    default: // it started anew
-        begin_anew(sender, now_ms);
+    default:
+        if (sender->begun) { // it started anew
+            begin_anew(sender, now_ms);
+        }
         break;
     }
 }
@@ -128,7 +139,10 @@ void tw_tap_sender_answered(struct tw_tap_sender *sender, const struct tw_link_u
 // The board came back, or says how the trial goes.
 static void judge(struct tw_tap_sender *sender, const struct tw_link_info *info)
 {
-    if (info->slot == sender->report->slot) {
+    const struct tw_tap_update *report = sender->report;
+    if (info->slot == report->slot && info->firmware != report->version) {
+        end(sender, TW_TAP_UPDATE_FAILED, "another image, sent before, runs now; send it again");
+    } else if (info->slot == report->slot) {
         end(sender, info->state == TW_LINK_ON_TRIAL ? TW_TAP_UPDATE_TRIAL : TW_TAP_UPDATE_CONFIRMED, NULL);
     } else {
         end(sender, TW_TAP_UPDATE_REVERTED,
@@ -170,6 +184,11 @@ size_t tw_tap_sender_frame(struct tw_tap_sender *sender, int64_t now_ms, uint8_t
     const struct tw_tap_update *report = sender->report;
     *type = 0;
     if (sender->image == NULL || now_ms < sender->due_ms) {
+        return 0;
+    }
+    if (sender->unanswered++ == SENT_MOST) {
+        end(sender, TW_TAP_UPDATE_FAILED,
+            "the board does not answer; check its power and line, then send it again");
         return 0;
     }
     if (!sender->begun) {
@@ -218,7 +237,7 @@ int tw_tap_sender_begin(struct tw_tap_sender *sender, const struct tw_image *ima
     sender->board = image->board;
     sender->at = 0;
     sender->begun = false;
-    sender->anew = 0;
+    sender->anew = sender->unanswered = 0;
     sender->due_ms = 0;
     *sender->report = (struct tw_tap_update){.state = TW_TAP_UPDATE_SENDING,
                                              .version = image->version,

@@ -17,10 +17,11 @@ struct tw_tap_sender {
     struct tw_tap_update *report; // the owner's, kept up to date
     uint8_t *image;               // NULL: nothing is to be sent any more
     uint32_t board;
-    uint32_t at;    // the board needs what begins here
-    bool begun;     // it said so
-    unsigned anew;  // how often it had to begin again
-    int64_t due_ms; // when the present frame is sent again; INT64_MAX: none is
+    uint32_t at;         // the board needs what begins here
+    bool begun;          // it said so
+    unsigned anew;       // how often it had to begin again
+    unsigned unanswered; // frames sent since it last answered
+    int64_t due_ms;      // when the present frame is sent again; INT64_MAX: none is
     struct tw_error_text why;
 };
 

@@ -114,19 +114,17 @@ static bool lines_differ(const struct tw_link_line *wanted, const struct tw_link
             wanted->stop != is->stop || wanted->flow != is->flow);
 }
 
-// Its lines as configured, once for every line and boot: the board keeps them.
+// Its lines as configured, once for every line and boot: the board keeps them, and leaves those that are not
+// configured as they are (bits 0). What it says of these may be of a moment, while it finds a speed.
 static void set_lines(struct tw_tap_end *tap)
 {
     const struct tw_device_config *config = tap->driver.host->config;
-    struct tw_link_settings lines = tap->report.info.lines;
-    bool differ = lines_differ(&config->till, &lines.till) ||
-                  lines_differ(&config->printer, &lines.printer) ||
-                  lines_differ(&config->scanner, &lines.scanner);
+    const struct tw_link_settings *is = &tap->report.info.lines;
+    const struct tw_link_settings lines = {config->till, config->printer, config->scanner};
+    bool differ = lines_differ(&lines.till, &is->till) || lines_differ(&lines.printer, &is->printer) ||
+                  lines_differ(&lines.scanner, &is->scanner);
     if (tap->may_set && differ) {
         uint8_t payload[TW_LINK_CONFIG_BYTES];
-        lines.till = config->till.bits != 0 ? config->till : lines.till;
-        lines.printer = config->printer.bits != 0 ? config->printer : lines.printer;
-        lines.scanner = config->scanner.bits != 0 ? config->scanner : lines.scanner;
         tw_link_put_settings(payload, &lines);
         tw_tap_end_send(tap, TW_LINK_CONFIG, payload, sizeof payload);
     }
