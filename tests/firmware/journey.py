@@ -26,7 +26,7 @@ from qemu import Board  # noqa: E402
 from relay_stage import Cable, SerialPrinter, SerialTill  # noqa: E402
 from stage import SCHEME, Stage  # noqa: E402
 from support import receipt  # noqa: E402
-from tap_link import ACK, SCAN, SCAN_ACK, STARTED, Decoder  # noqa: E402
+from tap_frames import ACK, SCAN, SCAN_ACK, STARTED, Decoder  # noqa: E402
 from till import SALES, Tape  # noqa: E402
 from truth import differences  # noqa: E402
 

@@ -20,8 +20,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
 import support  # noqa: E402
 from qemu import Board  # noqa: E402
-from tap_link import (ACK, CREDIT, CONFIG, SCAN_ACK, START, UPDATE_BEGIN, UPDATE_DATA, UPDATE_END, Agent,  # noqa: E402
-                      encode)
+from tap_frames import ACK, CONFIG, CREDIT, SCAN_ACK, START, UPDATE_BEGIN, UPDATE_DATA, UPDATE_END, encode  # noqa: E402
+from tap_link import Agent  # noqa: E402
 
 SECONDS, BYTES, KILLS, SEED = 3600, 150 * 1024, 100, 1
 PATIENCE_S = 120  # wall clock, for a test that hangs; no outcome depends on it

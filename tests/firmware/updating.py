@@ -10,8 +10,8 @@ import time
 import nvm
 from nvm import A, B
 from qemu import FIRMWARE, ROOT, Board
-from tap_link import (CREDIT, HELLO, INFO, START, UPDATE_BEGIN, UPDATE_DATA, UPDATE_END, UPDATE_STATE, Decoder, Info,
-                      encode)
+from tap_frames import CREDIT, HELLO, INFO, START, UPDATE_BEGIN, UPDATE_DATA, UPDATE_END, UPDATE_STATE, Decoder, encode
+from tap_link import Info
 
 PACK = ROOT / "tools/firmware/pack"
 BOARD, BOARD_NUMBER, OTHER_BOARD = "mps2-an386", 2, "stm32f405"

@@ -23,10 +23,11 @@ import tempfile
 import threading
 import time
 import tty
-import zlib
 
 import measuring
 from measuring import Report, StageError
+
+import tap_frames  # of tools/sim, which measuring finds
 
 BAUDS = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
 STATUS_BAUDS = (9600, 115200)  # and the other way round
@@ -53,37 +54,8 @@ SERIAL = "  - {{name: serial{baud}, class: tap, transport: serial, port: {work}/
 
 # ---- an agent that only takes ----
 
-def cobs(data):
-    out = bytearray()
-    for run in (data + b"\0").split(b"\0")[:-1]:
-        while len(run) >= 254:
-            out += b"\xff" + run[:254]
-            run = run[254:]
-        out += bytes([len(run) + 1]) + run
-    return bytes(out)
-
-
-def uncobs(data):
-    out, at = bytearray(), 0
-    while at < len(data):
-        code = data[at]
-        out += data[at + 1:at + code]
-        at += code
-        if code < 255 and at < len(data):
-            out.append(0)
-    return bytes(out)
-
-
-def frame(kind, sequence, payload):
-    """include/tillwire/tap_link.h"""
-    body = bytes([kind, sequence]) + payload
-    return cobs(body + zlib.crc32(body).to_bytes(4, "little")) + b"\0"
-
-
 class Agent:
     """Asks the relay for everything, with credit without end, and drops it; `took` counts bytes."""
-
-    HELLO, START, CREDIT = 1, 17, 19
 
     def __init__(self, path):
         self.took = 0
@@ -92,8 +64,9 @@ class Agent:
         hello = b""
         while b"\0" not in hello:
             hello += self._socket.recv(4096)
-        boot = uncobs(hello.split(b"\0")[0])[4:20]
-        self._socket.sendall(frame(self.START, 0, boot + bytes(8)) + frame(self.CREDIT, 1, b"\xff\xff\xff\xff"))
+        _, _, payload = next(tap_frames.Decoder().feed(hello))
+        self._socket.sendall(tap_frames.encode(tap_frames.START, 0, payload[2:18] + bytes(8)) +
+                             tap_frames.encode(tap_frames.CREDIT, 1, b"\xff\xff\xff\xff"))
         threading.Thread(target=self._take, daemon=True).start()
 
     def _take(self):

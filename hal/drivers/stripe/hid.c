@@ -72,9 +72,7 @@ static int64_t stripe_deadline(const struct tw_driver *driver)
 static int stripe_tick(struct tw_driver *driver, int64_t now_ms, struct tw_error_text *err)
 {
     (void)err;
-    if (now_ms >= stripe_deadline(driver)) {
-        tw_swipe_end(&((struct stripe *)driver)->swipe, driver);
-    }
+    tw_swipe_tick(&((struct stripe *)driver)->swipe, driver, now_ms);
     return 0;
 }
 

@@ -158,7 +158,7 @@ static bool may_be_payment(const struct tw_swipe_track *track)
     return is_card;
 }
 
-void tw_swipe_end(struct tw_swipe *swipe, struct tw_driver *driver)
+static void end(struct tw_swipe *swipe, struct tw_driver *driver)
 {
     const struct tw_device_sink *sink = driver->host->sink;
     struct tw_slice found = {NULL, 0};
@@ -183,6 +183,13 @@ void tw_swipe_end(struct tw_swipe *swipe, struct tw_driver *driver)
         driver->errors += swipe->begun;
     }
     explicit_bzero(swipe, sizeof *swipe);
+}
+
+void tw_swipe_tick(struct tw_swipe *swipe, struct tw_driver *driver, int64_t now_ms)
+{
+    if (now_ms >= tw_swipe_deadline(swipe)) {
+        end(swipe, driver);
+    }
 }
 
 void tw_swipe_drop(struct tw_swipe *swipe, struct tw_driver *driver)

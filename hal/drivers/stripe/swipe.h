@@ -44,8 +44,8 @@ void tw_swipe_feed(struct tw_swipe *swipe, struct tw_slice text, int64_t now_ms)
 // When nothing belongs to it any more; INT64_MAX while there is none.
 int64_t tw_swipe_deadline(const struct tw_swipe *swipe);
 
-// It is over: tells the sink of `driver`, or counts. Nothing stays.
-void tw_swipe_end(struct tw_swipe *swipe, struct tw_driver *driver);
+// Time passed: when it is over, tells the sink of `driver`, or counts. Nothing of it stays then.
+void tw_swipe_tick(struct tw_swipe *swipe, struct tw_driver *driver, int64_t now_ms);
 
 // What was begun will not be completed: counted. Nothing stays.
 void tw_swipe_drop(struct tw_swipe *swipe, struct tw_driver *driver);

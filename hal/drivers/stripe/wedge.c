@@ -58,9 +58,7 @@ static int stripe_tick(struct tw_driver *driver, int64_t now_ms, struct tw_error
     stripe->now_ms = now_ms;
     int outcome = stripe->keys->ops->tick(stripe->keys, now_ms, err);
     count_errors(stripe);
-    if (now_ms >= tw_swipe_deadline(&stripe->swipe)) {
-        tw_swipe_end(&stripe->swipe, driver);
-    }
+    tw_swipe_tick(&stripe->swipe, driver, now_ms);
     return outcome;
 }
 
