@@ -18,7 +18,6 @@
 #define ID_MAX      65535
 #define KEYS_MAX    64
 #define FILE_BYTES  (KEYS_MAX * (DIGITS + 8)) // "65535 HEX\r\n" is 73
-#define POOL_NONCES 64
 
 static_assert(TW_VAULT_OVERHEAD == NONCE_BYTES + TAG_BYTES, "what tillwire/seal.h promises");
 
@@ -40,10 +39,6 @@ struct tw_vault {
     char *where;
     pthread_mutex_t *lock; // guards what follows; apart, so that those who may only look can take it
     struct keys *keys;
-    // A nonce is not secret, it must only never come twice: drawing many at a time costs a tenth of one by
-    // one.
-    uint8_t pool[POOL_NONCES][NONCE_BYTES];
-    size_t pool_left;
 };
 
 // ---- keys ----
@@ -359,19 +354,6 @@ int tw_vault_check(const struct tw_vault *vault, unsigned id, uint8_t out[TW_VAU
 
 // ---- sealing ----
 
-static int next_nonce(struct tw_vault *vault, uint8_t out[NONCE_BYTES])
-{
-    if (vault->pool_left == 0) {
-        int rc = tw_seal_random(vault->seal, vault->pool[0], sizeof vault->pool);
-        if (rc != TW_OK) {
-            return rc;
-        }
-        vault->pool_left = POOL_NONCES;
-    }
-    memcpy(out, vault->pool[--vault->pool_left], NONCE_BYTES);
-    return TW_OK;
-}
-
 int tw_vault_seal(struct tw_vault *vault, unsigned id, struct tw_slice bound, struct tw_slice plain,
                   struct tw_buf *out)
 {
@@ -382,7 +364,7 @@ int tw_vault_seal(struct tw_vault *vault, unsigned id, struct tw_slice bound, st
     uint8_t *cipher = nonce + NONCE_BYTES;
     (void)pthread_mutex_lock(vault->lock);
     struct key *key = key_of(vault->keys, id);
-    int rc = key != NULL ? next_nonce(vault, nonce) : TW_ERR_NOT_FOUND;
+    int rc = key != NULL ? tw_seal_random(vault->seal, nonce, NONCE_BYTES) : TW_ERR_NOT_FOUND;
     if (rc == TW_OK &&
         mbedtls_gcm_crypt_and_tag(&key->gcm, MBEDTLS_GCM_ENCRYPT, plain.len, nonce, NONCE_BYTES, bound.ptr,
                                   bound.len, plain.ptr, cipher, TAG_BYTES, cipher + plain.len) != 0) {

@@ -101,9 +101,27 @@ static void random_bytes_differ(void **state)
     tw_seal_free(seal);
 }
 
+// Nonces: of all lengths that come from what is drawn ahead, over several times its size.
+static void small_draws_never_come_twice(void **state)
+{
+    (void)state;
+    enum { DRAWS = 1000, BYTES = 12 };
+    struct tw_seal *seal = NULL;
+    assert_int_equal(tw_seal_new(&seal, NULL), TW_OK);
+    static uint8_t drawn[DRAWS][16];
+    for (size_t i = 0; i < DRAWS; i++) {
+        assert_int_equal(tw_seal_random(seal, drawn[i], BYTES + i % 5), TW_OK);
+        for (size_t k = 0; k < i; k++) {
+            assert_memory_not_equal(drawn[i], drawn[k], BYTES);
+        }
+    }
+    tw_seal_free(seal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(small_draws_never_come_twice),
         cmocka_unit_test(sha256_of_known_texts),
         cmocka_unit_test(pseudonym_is_hmac_of_scheme_and_card),
         cmocka_unit_test(bad_keys_are_explained),
