@@ -12,6 +12,7 @@
 
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <openssl/ssl.h>
 
 #include "agent/uplink/why.h"
 
@@ -69,12 +70,13 @@ static void on_connect(struct mosquitto *mosq, void *obj, int reason, int flags,
 {
     struct tw_mqtt *mqtt = obj;
     uint16_t receive_maximum = UINT16_MAX; // MQTT 5 section 3.2.2.3.3
-    (void)mosq;
     (void)flags;
     mqtt->why.answered = true;
     mqtt->why.reason = reason;
     if (reason == 0) {
         (void)mosquitto_property_read_int16(props, MQTT_PROP_RECEIVE_MAXIMUM, &receive_maximum, false);
+        // What it says explains a failed start. From now on it would write a line for every packet.
+        mosquitto_log_callback_set(mosq, NULL);
         take_note(mqtt, &(struct note){.kind = READY, .number = receive_maximum}, "", "");
         return;
     }
@@ -308,19 +310,29 @@ static int tell_all(struct tw_mqtt *mqtt)
     return count;
 }
 
+// Records that were read ahead: poll(2) does not see them. Part of one can stay, until the socket has more.
+static bool holds_more(const struct tw_mqtt *mqtt)
+{
+    const SSL *ssl = mosquitto_ssl_get(mqtt->mosq);
+    return mqtt->why.answered && ssl != NULL && SSL_has_pending(ssl) == 1;
+}
+
 static int read_all(struct tw_mqtt *mqtt, bool *more)
 {
     int count = 0;
     while (count < ROUNDS) {
+        errno = 0;
         int rc = mosquitto_loop_read(mqtt->mosq, 1);
+        bool dry = errno == EAGAIN;
         if (mqtt->heard.failed) {
             return MOSQ_ERR_NOMEM; // notes are missing: only a new connection makes it good
         }
         int told = tell_all(mqtt);
-        count += told;
-        if (rc != MOSQ_ERR_SUCCESS || mosquitto_socket(mqtt->mosq) < 0 || told == 0) {
+        bool over = told == 0 && (dry || !holds_more(mqtt));
+        if (rc != MOSQ_ERR_SUCCESS || mosquitto_socket(mqtt->mosq) < 0 || over) {
             return rc;
         }
+        count += told > 0 ? told : 1; // 1: what has no note, a PINGRESP
     }
     *more = true;
     return MOSQ_ERR_SUCCESS;

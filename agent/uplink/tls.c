@@ -240,9 +240,9 @@ static bool set_rules(SSL_CTX *ctx, const struct tw_tls_options *options)
                                      : X509_VERIFY_PARAM_set1_host(param, options->host, 0) == 1;
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, on_verify);
     fine = fine && SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1;
-    // Each connection is made anew, and memory is what terminals are short of.
-    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); // each connection is made anew
+    // One read(2) for all records that have come, instead of two for each: acknowledgements are small.
+    SSL_CTX_set_read_ahead(ctx, 1);
     if (fine && options->alpn != NULL) {
         uint8_t wire[256];
         size_t len = strlen(options->alpn);

@@ -123,10 +123,11 @@ class Renewal(Trouble):
 
 class Puppet:
     """A broker that says what it is told to, with no client certificates: for each connection after CONNECT
-    `connack`, and when that is a success, after SUBSCRIBE its SUBACK and `then`."""
+    `connack`, and when that is a success, after SUBSCRIBE its SUBACK and the packets `then`, each a TLS record,
+    all in one segment; `stays` seconds later it closes."""
 
-    def __init__(self, stage, connack, then=b""):
-        self.connack, self.then, self.connects = connack, then, []
+    def __init__(self, stage, connack, then=(), stays=0.3):
+        self.connack, self.then, self.stays, self.connects = connack, then, stays, []
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(stage.pki / "broker.pem", stage.pki / "broker.key")
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -158,8 +159,11 @@ class Puppet:
                     tls.sendall(self.connack)
                     if self.connack[3] == 0:
                         _, body = self._packet(tls)
-                        tls.sendall(b"\x90\x07" + body[:2] + b"\x00" + b"\x01" * 4 + self.then)
-                    time.sleep(0.3)
+                        tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+                        for packet in (b"\x90\x07" + body[:2] + b"\x00" + b"\x01" * 4, *self.then):
+                            tls.sendall(packet)
+                        tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+                    time.sleep(self.stays)
             except (ssl.SSLError, IndexError):
                 pass
             except OSError:
@@ -185,11 +189,18 @@ class Reasons(Trouble):
             feed.quit()
 
     def test_another_client_with_the_same_id_is_said_while_connected(self):
-        with Stage() as stage, Puppet(stage, b"\x20\x03\x00\x00\x00", b"\xe0\x01\x8e") as puppet:
+        with Stage() as stage, Puppet(stage, b"\x20\x03\x00\x00\x00", [b"\xe0\x01\x8e"]) as puppet:
             feed = Feed(stage, url=puppet.url)
             self.assert_why(feed, "another client connected with the same id (0x8e)", "no two terminals share")
             time.sleep(5)
             self.assertEqual(len(puppet.connects), 1)
+            feed.quit()
+
+    def test_what_came_along_with_other_packets_is_heard_at_once(self):
+        pings = [b"\xd0\x00"] * 50  # PINGRESP: what nobody waits for
+        with Stage() as stage, Puppet(stage, b"\x20\x03\x00\x00\x00", [*pings, b"\xe0\x01\x8e"], 60) as puppet:
+            feed = Feed(stage, url=puppet.url)
+            self.assert_why(feed, "another client connected with the same id (0x8e)")
             feed.quit()
 
     def poison(self, broker_line):
