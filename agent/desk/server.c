@@ -10,8 +10,8 @@
 
 #define DROPPED_MAX ((size_t)16 * 1024 * 1024) // bytes of a refused body that are read for politeness
 
-#define POOL_BYTES (16 * 1024) // a connection's headers and its share of a body
-#define IDLE_S     30          // a client that sends nothing for so long is gone
+#define POOL_BYTES (8 * 1024) // a connection's headers and its share of a body
+#define IDLE_S     30         // a client that sends nothing for so long is gone
 
 struct tw_server {
     struct tw_desk *desk;

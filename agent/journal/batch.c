@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/journal/batch.h"
 
+// Most sales with their text fit, so that it grows only once.
+enum { TEXT_BYTES = 1024 };
+
 struct tw_batch *tw_batch_new(void)
 {
     struct tw_batch *batch = calloc(1, sizeof *batch);
     if (batch != NULL) {
         batch->sale = TW_NO_SALE;
+        batch->events = batch->first;
+        batch->cap = sizeof batch->first / sizeof batch->first[0];
+        (void)tw_buf_reserve(&batch->text, TEXT_BYTES); // a failure is told with the first text
     }
     return batch;
 }
@@ -18,7 +24,9 @@ void tw_batch_free(struct tw_batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         tw_buf_free(&batch->events[i].made);
     }
-    free(batch->events);
+    if (batch->events != batch->first) {
+        free(batch->events);
+    }
     tw_buf_free(&batch->text);
     tw_buf_free(&batch->packed);
     free(batch);
@@ -67,11 +75,15 @@ void tw_batch_time(struct tw_batch *batch, const struct tw_clock *clock)
 static struct tw_batch_event *new_event(struct tw_batch *batch)
 {
     if (batch->count == batch->cap) {
-        size_t cap = batch->cap == 0 ? 2 : batch->cap * 2;
-        struct tw_batch_event *grown = realloc(batch->events, cap * sizeof *grown);
+        size_t cap = batch->cap * 2;
+        struct tw_batch_event *old = batch->events != batch->first ? batch->events : NULL;
+        struct tw_batch_event *grown = realloc(old, cap * sizeof *grown);
         if (grown == NULL) {
             wrong(batch, TW_ERR_NOMEM);
             return NULL;
+        }
+        if (old == NULL) {
+            memcpy(grown, batch->first, sizeof batch->first);
         }
         batch->events = grown;
         batch->cap = cap;

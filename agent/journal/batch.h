@@ -36,7 +36,8 @@ struct tw_batch {
     char boot[37];
     struct tw_buf text;
     struct tw_buf packed; // what is written of events whose data is known before the commit (record.h)
-    struct tw_batch_event *events;
+    struct tw_batch_event *events; // `first`, or memory of their own once there are more
+    struct tw_batch_event first[2];
     size_t count, cap;
     int64_t time_ms, monotonic_ms, recorded_ms;
     size_t sale; // index of the sale among the events, or TW_NO_SALE

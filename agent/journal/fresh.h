@@ -11,7 +11,7 @@
 
 #include "agent/journal/record.h"
 
-#define TW_FRESH_BYTES (48 * 1024)
+#define TW_FRESH_BYTES (128 * 1024)
 
 struct tw_fresh {
     struct tw_buf rows;  // each with its head, one after another
