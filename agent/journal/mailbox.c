@@ -26,13 +26,20 @@ int tw_mailbox_init(struct tw_mailbox *mailbox)
     return ok ? TW_OK : TW_ERR_NOMEM;
 }
 
-void tw_mailbox_destroy(struct tw_mailbox *mailbox)
+static void free_all(struct tw_op *ops)
 {
-    while (mailbox->first != NULL) {
-        struct tw_op *op = mailbox->first;
-        mailbox->first = op->next;
+    while (ops != NULL) {
+        struct tw_op *op = ops;
+        ops = op->next;
         tw_op_free(op);
     }
+}
+
+void tw_mailbox_destroy(struct tw_mailbox *mailbox)
+{
+    free_all(mailbox->first);
+    free_all(mailbox->spent);
+    free_all(mailbox->done);
     (void)pthread_cond_destroy(&mailbox->answered);
     (void)pthread_cond_destroy(&mailbox->filled);
     (void)pthread_mutex_destroy(&mailbox->mutex);
@@ -88,13 +95,22 @@ int tw_mailbox_put(struct tw_mailbox *mailbox, struct tw_op *op)
     (void)pthread_mutex_lock(&mailbox->mutex);
     int rc = append(mailbox, op);
     bool wake = op->kind != TW_OP_BATCH || !is_held(mailbox);
+    struct tw_op *spent = mailbox->spent;
+    mailbox->spent = NULL;
     (void)pthread_mutex_unlock(&mailbox->mutex);
     if (rc == TW_OK && wake) {
         (void)pthread_cond_signal(&mailbox->filled); // who is woken finds the mutex free
     } else if (rc != TW_OK) {
         tw_op_free(op);
     }
+    free_all(spent);
     return rc;
+}
+
+void tw_mailbox_done(struct tw_mailbox *mailbox, struct tw_op *op)
+{
+    op->next = mailbox->done;
+    mailbox->done = op;
 }
 
 void tw_mailbox_hold(struct tw_mailbox *mailbox, bool held)
@@ -163,6 +179,13 @@ static bool sleep_until(struct tw_mailbox *mailbox, int64_t until_ms)
 
 bool tw_mailbox_take(struct tw_mailbox *mailbox, int64_t until_ms, struct tw_mail *mail)
 {
+    (void)pthread_mutex_lock(&mailbox->mutex);
+    struct tw_op *left = mailbox->spent;
+    mailbox->spent = mailbox->done;
+    mailbox->done = NULL;
+    (void)pthread_mutex_unlock(&mailbox->mutex);
+    free_all(left);
+
     (void)pthread_mutex_lock(&mailbox->mutex);
     bool in_time = true;
     while (!has_work(mailbox) && in_time) {
