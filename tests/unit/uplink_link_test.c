@@ -12,11 +12,13 @@
 
 #include <cmocka.h>
 
+#include "agent/uplink/link.h"
 #include "agent/uplink/link_state.h"
 #include "tillwire/clock.h"
 
 #define AHEAD_MS (TW_RELEASE_WALL_MS + INT64_C(13) * 365 * 86400 * 1000) // the journal's newest time
 #define EPOCH    "11111111-2222-4333-8444-555555555555"
+#define ANOTHER  "66666666-7777-4888-9999-aaaaaaaaaaaa"
 #define ROWS     250
 #define MAX      20 // the broker's receive maximum
 
@@ -29,6 +31,10 @@ struct tw_mqtt {
 
 int tw_mqtt_publish(struct tw_mqtt *mqtt, const struct tw_mqtt_message *message, int *mid)
 {
+    if (message->content_type == NULL) { // the terminal's state
+        *mid = ROWS + 1;
+        return TW_OK;
+    }
     assert_in_range(mqtt->count, 0, ROWS - 1);
     memcpy(&mqtt->sent[mqtt->count], message->payload.ptr, sizeof mqtt->sent[0]);
     *mid = ++mqtt->count;
@@ -97,7 +103,8 @@ void tw_mqtt_close(struct tw_mqtt *mqtt, int wait_ms)
 struct tw_journal {
     int says;              // to a reject
     unsigned acknowledged; // how often
-    uint64_t refused;      // the last one
+    const char *epoch;
+    uint64_t refused; // the last one
 };
 
 void tw_rows_free(struct tw_rows *rows)
@@ -110,9 +117,8 @@ void tw_rows_free(struct tw_rows *rows)
 
 void tw_journal_stats(struct tw_journal *journal, struct tw_journal_stats *out)
 {
-    (void)journal;
     memset(out, 0, sizeof *out);
-    (void)snprintf(out->epoch, sizeof out->epoch, "%s", EPOCH);
+    (void)snprintf(out->epoch, sizeof out->epoch, "%s", journal->epoch);
     out->next_sequence = ROWS + 1;
     out->latest_ms = AHEAD_MS;
 }
@@ -212,6 +218,8 @@ static int begin_in(void **state, enum tw_ack_mode mode)
     rig->link.mqtt = &rig->mqtt;
     rig->link.flow = tw_flow_new(mode, 1, &journal);
     rig->link.options.journal = &rig->journal;
+    rig->journal.epoch = EPOCH;
+    rig->link.look_at = INT64_MAX; // there are no files
     assert_int_equal(tw_inbox_new(&rig->link.inbox), TW_OK);
     for (uint64_t sequence = 0; sequence <= ROWS; sequence++) {
         rig->sequences[sequence] = sequence;
@@ -256,11 +264,12 @@ static bool is_dead(uint64_t sequence)
     return sequence == 1 || (sequence >= 30 && sequence < 75) || sequence % 17 == 0;
 }
 
-// Answers the flow's question: rows up to `last`, without the dead ones.
-static void give_rows(struct rig *rig, uint64_t from, uint64_t last)
+// Rows up to `last`, without the dead ones.
+static struct tw_rows *make_rows(struct rig *rig, uint64_t from, uint64_t last)
 {
     struct tw_rows *rows = calloc(1, sizeof *rows);
     rows->rows = calloc(last - from + 1, sizeof *rows->rows);
+    (void)snprintf(rows->epoch, sizeof rows->epoch, "%s", rig->journal.epoch);
     for (uint64_t sequence = from; sequence <= last; sequence++) {
         if (!is_dead(sequence)) {
             const uint8_t *bytes = (const uint8_t *)&rig->sequences[sequence];
@@ -268,7 +277,13 @@ static void give_rows(struct rig *rig, uint64_t from, uint64_t last)
                 (struct tw_journal_payload){sequence, "sale", {bytes, sizeof rig->sequences[0]}};
         }
     }
-    assert_true(tw_shelf_put(&rig->link.shelf, rows));
+    return rows;
+}
+
+// Answers the flow's question.
+static void give_rows(struct rig *rig, uint64_t from, uint64_t last)
+{
+    assert_true(tw_shelf_put(&rig->link.shelf, make_rows(rig, from, last)));
     tw_link_step(&rig->link,
                  &(struct tw_flow_event){.kind = TW_FLOW_ROWS, .rows = {EPOCH, view_of(rig).question, last}});
 }
@@ -372,6 +387,55 @@ static void test_p4_a_dead_letter_the_centre_waits_for_is_refused(void **state)
     assert_int_equal(rig->journal.refused, 1);
 }
 
+// The journal's answer, on its way through the inbox.
+static void answer(struct rig *rig, unsigned question, uint64_t from, uint64_t last)
+{
+    tw_inbox_on_rows(tw_inbox_question(rig->link.inbox, question), make_rows(rig, from, last));
+    tw_link_turn(&rig->link, 0);
+}
+
+// P4: the journal opened a new epoch while its answer was on the way. It says so only once, so that an answer
+// to a question that was withdrawn counts as well; its rows do not: they are asked for again, from the first.
+static void test_p4_an_answer_of_another_epoch_begins_anew(void **state)
+{
+    struct rig *rig = *state;
+    for (unsigned withdrawn = 0; withdrawn < 2; withdrawn++) {
+        rig->journal.epoch = withdrawn == 1 ? EPOCH : ANOTHER;
+        unsigned asked = view_of(rig).question;
+        int sent = rig->mqtt.count;
+        assert_int_not_equal(asked, 0);
+        answer(rig, asked - withdrawn, 1, 16);
+        assert_string_equal(view_of(rig).epoch, rig->journal.epoch);
+        assert_int_equal(view_of(rig).through, 0);
+        assert_int_equal(rig->mqtt.count, sent);
+        assert_int_not_equal(view_of(rig).question, 0);
+        assert_int_not_equal(view_of(rig).question, asked);
+        answer(rig, view_of(rig).question, 1, 16);
+        assert_int_equal(rig->mqtt.count, sent + 15); // 1 is dead
+        assert_int_equal(rig->mqtt.sent[sent], 2);
+        for (int mid = sent + 1; mid <= sent + 15; mid++) { // the window is open again
+            tw_link_hooks.on_puback(&rig->link, mid, 0);
+        }
+    }
+}
+
+// P4: nor does one that is older than what the journal says by now.
+static void test_p4_an_answer_of_an_epoch_that_is_over_is_asked_for_again(void **state)
+{
+    struct rig *rig = *state;
+    unsigned asked = view_of(rig).question;
+    rig->journal.epoch = ANOTHER;
+    struct tw_rows *rows = make_rows(rig, 1, 16);
+    rig->journal.epoch = EPOCH;
+    tw_inbox_on_rows(tw_inbox_question(rig->link.inbox, asked), rows);
+    tw_link_turn(&rig->link, 0);
+    assert_string_equal(view_of(rig).epoch, EPOCH);
+    assert_int_equal(rig->mqtt.count, 0);
+    assert_int_not_equal(view_of(rig).question, asked);
+    answer(rig, view_of(rig).question, 1, 16);
+    assert_int_equal(rig->mqtt.count, 15);
+}
+
 #define CENTRAL(name) cmocka_unit_test_setup_teardown(name, begin_central, end)
 #define TEST(name)    cmocka_unit_test_setup_teardown(name, begin, end)
 
@@ -380,6 +444,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_p2_each_row_is_sent_once_and_in_order_around_dead_letters),
         TEST(test_p2_a_row_that_was_not_read_never_counts_as_taken),
+        TEST(test_p4_an_answer_of_another_epoch_begins_anew),
+        TEST(test_p4_an_answer_of_an_epoch_that_is_over_is_asked_for_again),
         CENTRAL(test_p7_a_reject_the_journal_does_not_take_comes_again),
         CENTRAL(test_p4_a_dead_letter_the_centre_waits_for_is_refused),
         TEST(test_p12_the_attempt_by_the_clock_leaves_the_journal_out),
