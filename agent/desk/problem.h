@@ -30,6 +30,7 @@
     X(NOT_LOYALTY, 422, "not-a-loyalty-card", "This is no loyalty card of this tenant")                      \
     X(PAYMENT_CARD, 422, "payment-card-refused", "Payment card data is refused")                             \
     X(EVENT_TOO_LARGE, 422, "event-too-large", "The event would be too large to send")                       \
+    X(HEAD_TOO_LARGE, 431, "head-too-large", "The headers are too large")                                    \
     X(INTERNAL, 500, "internal", "The request could not be carried out")                                     \
     X(FOLLOWERS, 503, "too-many-followers", "Too many programs follow the events")                           \
     X(STORAGE, 503, "storage-failed", "The journal could not store the event")                               \

@@ -10,8 +10,11 @@
 
 #define DROPPED_MAX ((size_t)16 * 1024 * 1024) // bytes of a refused body that are read for politeness
 
-#define POOL_BYTES (8 * 1024) // a connection's headers and its share of a body
-#define IDLE_S     30         // a client that sends nothing for so long is gone
+#define POOL_BYTES (16 * 1024) // a connection's headers and its share of a body
+#define IDLE_S     30          // a client that sends nothing for so long is gone
+// Request line and headers. MHD answers from the same pool, and copies cookies into it: with more of them a
+// sale would be stored and its answer find no room (0.9.75).
+#define HEAD_MAX 4096
 
 struct tw_server {
     struct tw_desk *desk;
@@ -45,13 +48,26 @@ static struct tw_request *begin(struct tw_server *server, struct MHD_Connection 
     return request;
 }
 
+static bool is_head_too_large(const struct tw_request *request)
+{
+    const union MHD_ConnectionInfo *head =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return head != NULL && head->header_size > HEAD_MAX;
+}
+
 // Everything that can be said before the body is read.
 static void check_head(struct tw_request *request, const char *path, const char *method)
 {
     const char *host = tw_request_header(request, MHD_HTTP_HEADER_HOST);
     const char *type = tw_request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
     request->route = tw_route_find(path);
-    if (!tw_access_host(host, request->server->listen)) {
+    if (is_head_too_large(request)) {
+        tw_request_problem(
+            request, TW_PROBLEM_HEAD_TOO_LARGE,
+            "request line and headers may have 4096 bytes together; a browser sends what other "
+            "programs of this computer left as cookies: clear those of this address",
+            NULL);
+    } else if (!tw_access_host(host, request->server->listen)) {
         tw_request_problem(request, TW_PROBLEM_HOST,
                            "use localhost, 127.0.0.1 or the address the agent listens on", NULL);
     } else if (!tw_access_origin(tw_request_header(request, MHD_HTTP_HEADER_ORIGIN), host)) {

@@ -100,6 +100,35 @@ static void refuses_large_bodies(void **state)
     assert_int_equal(f->lane.scans, 0);
 }
 
+// P1: never a sale that is stored and not answered for want of room beside its headers.
+static void refuses_large_heads(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        size_t bytes;
+        bool taken;
+    } cases[] = {{3800, true}, {4097, false}, {5000, false}, {6400, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct tw_buf headers = {0};
+        tw_buf_add_text(&headers, AS_JSON "Authorization: Bearer ");
+        while (headers.len < cases[i].bytes) {
+            tw_buf_add_text(&headers, "x");
+        }
+        tw_buf_add_text(&headers, "\r\n");
+        struct reply reply =
+            desk_post_with(f, false, "/v1/scans", (const char *)headers.ptr, "{\"code\":\"" CARD "\"}");
+        if (cases[i].taken) {
+            assert_int_equal(reply.status, 201);
+            tw_buf_free(&reply.all);
+        } else {
+            desk_expect_problem(reply, 431, "head-too-large", NULL);
+        }
+        desk_sync_world(f);
+        assert_int_equal(f->lane.scans, 1); // of the first
+        tw_buf_free(&headers);
+    }
+}
+
 // ---- sales ----
 
 #define SALE                                                                                                 \
@@ -484,6 +513,7 @@ int main(void)
         cmocka_unit_test(problems_are_the_contract),
         TEST(refuses_strangers),
         TEST(refuses_large_bodies),
+        TEST(refuses_large_heads),
         TEST(takes_sales),
         TEST(names_what_is_wrong),
         TEST(says_why_it_failed),
