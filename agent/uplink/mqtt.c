@@ -314,7 +314,7 @@ static int tell_all(struct tw_mqtt *mqtt)
 static bool holds_more(const struct tw_mqtt *mqtt)
 {
     const SSL *ssl = mosquitto_ssl_get(mqtt->mosq);
-    return mqtt->why.answered && ssl != NULL && SSL_has_pending(ssl) == 1;
+    return ssl != NULL && SSL_has_pending(ssl) == 1;
 }
 
 static int read_all(struct tw_mqtt *mqtt, bool *more)
@@ -328,7 +328,7 @@ static int read_all(struct tw_mqtt *mqtt, bool *more)
             return MOSQ_ERR_NOMEM; // notes are missing: only a new connection makes it good
         }
         int told = tell_all(mqtt);
-        bool over = told == 0 && (dry || !holds_more(mqtt));
+        bool over = told == 0 && (dry || !mqtt->why.answered || !holds_more(mqtt));
         if (rc != MOSQ_ERR_SUCCESS || mosquitto_socket(mqtt->mosq) < 0 || over) {
             return rc;
         }
@@ -343,7 +343,8 @@ static int read_all(struct tw_mqtt *mqtt, bool *more)
 static bool hung_up(const struct tw_mqtt *mqtt)
 {
     char byte;
-    return !mqtt->why.answered && recv(mosquitto_socket(mqtt->mosq), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return !mqtt->why.answered && !holds_more(mqtt) && // else it may have said why
+           recv(mosquitto_socket(mqtt->mosq), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 int tw_mqtt_run(struct tw_mqtt *mqtt, short revents, bool *more, struct tw_error_text *err)
