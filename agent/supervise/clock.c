@@ -11,20 +11,17 @@
 
 #include "tillwire/supervise.h"
 
-// The kernel's last word.
-struct vouched {
-    pthread_mutex_t lock;
-    bool asked, synchronised;
-    int64_t monotonic_ms, ahead_ms; // when it was asked, and wall - monotonic then
+// What the clocks said before.
+struct past {
+    pthread_mutex_t lock; // of `word`
+    struct tw_clock_word word;
+    struct tw_clock_steps steps;
 };
 
 struct real_clock {
     struct tw_clock clock; // first: a tw_clock pointer is a real_clock pointer
-    struct tw_clock_steps *steps;
-    struct vouched *vouched;
+    struct past *past;
 };
-
-enum { VOUCH_MS = 1000, VOUCH_STEP_MS = 100 };
 
 static int64_t read_ms(clockid_t id)
 {
@@ -63,31 +60,39 @@ enum tw_clock_trust tw_clock_judge(struct tw_clock_steps *steps, int64_t wall, i
     return synchronised ? TW_CLOCK_OK : TW_CLOCK_UNSYNCHRONISED;
 }
 
-// adjtimex(2): asked once a second, and whenever somebody has set the clock since.
-static bool is_synchronised(struct vouched *vouched, int64_t wall, int64_t monotonic)
+bool tw_clock_is_stale(const struct tw_clock_word *word, int64_t wall, int64_t monotonic)
 {
-    (void)pthread_mutex_lock(&vouched->lock);
-    int64_t stepped = wall - monotonic - vouched->ahead_ms;
-    if (!vouched->asked || monotonic - vouched->monotonic_ms >= VOUCH_MS || stepped > VOUCH_STEP_MS ||
-        stepped < -VOUCH_STEP_MS) {
+    int64_t step = wall - monotonic - word->ahead_ms;
+    return !word->asked || monotonic - word->monotonic_ms >= TW_CLOCK_WORD_MS || step > TW_CLOCK_SLEW_MS ||
+           step < -TW_CLOCK_SLEW_MS;
+}
+
+// adjtimex(2)
+static bool is_synchronised(struct past *past, int64_t wall, int64_t monotonic)
+{
+    (void)pthread_mutex_lock(&past->lock);
+    struct tw_clock_word *word = &past->word;
+    if (tw_clock_is_stale(word, wall, monotonic)) {
         struct timex state = {.modes = 0};
         int answer = adjtimex(&state);
-        vouched->synchronised = answer >= 0 && answer != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
-        vouched->monotonic_ms = monotonic;
-        vouched->ahead_ms = wall - monotonic;
-        vouched->asked = true;
+        *word = (struct tw_clock_word){
+            .asked = true,
+            .synchronised = answer >= 0 && answer != TIME_ERROR && (state.status & STA_UNSYNC) == 0,
+            .monotonic_ms = monotonic,
+            .ahead_ms = wall - monotonic,
+        };
     }
-    bool synchronised = vouched->synchronised;
-    (void)pthread_mutex_unlock(&vouched->lock);
+    bool synchronised = word->synchronised;
+    (void)pthread_mutex_unlock(&past->lock);
     return synchronised;
 }
 
 static enum tw_clock_trust trust(const struct tw_clock *clock)
 {
-    const struct real_clock *real = (const struct real_clock *)clock;
+    struct past *past = ((const struct real_clock *)clock)->past;
     int64_t wall = wall_ms(clock);
     int64_t monotonic = monotonic_ms(clock);
-    return tw_clock_judge(real->steps, wall, monotonic, is_synchronised(real->vouched, wall, monotonic));
+    return tw_clock_judge(&past->steps, wall, monotonic, is_synchronised(past, wall, monotonic));
 }
 
 // random(4): a new UUID with every boot. A kernel without it leaves the nil UUID.
@@ -108,18 +113,15 @@ static void read_boot_id(char boot[37])
 struct tw_clock *tw_supervise_clock_new(void)
 {
     struct real_clock *real = calloc(1, sizeof *real);
-    struct tw_clock_steps *steps = calloc(1, sizeof *steps);
-    struct vouched *vouched = calloc(1, sizeof *vouched);
-    if (real == NULL || steps == NULL || vouched == NULL) {
+    struct past *past = calloc(1, sizeof *past);
+    if (real == NULL || past == NULL) {
         free(real);
-        free(steps);
-        free(vouched);
+        free(past);
         return NULL;
     }
-    (void)pthread_mutex_init(&steps->lock, NULL);
-    (void)pthread_mutex_init(&vouched->lock, NULL);
-    real->steps = steps;
-    real->vouched = vouched;
+    (void)pthread_mutex_init(&past->lock, NULL);
+    (void)pthread_mutex_init(&past->steps.lock, NULL);
+    real->past = past;
     real->clock = (struct tw_clock){.wall_ms = wall_ms, .monotonic_ms = monotonic_ms, .trust = trust};
     read_boot_id(real->clock.boot);
     return &real->clock;
@@ -131,9 +133,8 @@ void tw_supervise_clock_free(struct tw_clock *clock)
         return;
     }
     struct real_clock *real = (struct real_clock *)clock;
-    (void)pthread_mutex_destroy(&real->steps->lock);
-    (void)pthread_mutex_destroy(&real->vouched->lock);
-    free(real->steps);
-    free(real->vouched);
+    (void)pthread_mutex_destroy(&real->past->steps.lock);
+    (void)pthread_mutex_destroy(&real->past->lock);
+    free(real->past);
     free(real);
 }

@@ -25,4 +25,16 @@ struct tw_clock_steps {
 enum tw_clock_trust tw_clock_judge(struct tw_clock_steps *steps, int64_t wall_ms, int64_t monotonic_ms,
                                    bool synchronised);
 
+// What the kernel last said about the wall clock, and when.
+struct tw_clock_word {
+    bool asked, synchronised;
+    int64_t monotonic_ms, ahead_ms; // of that moment; ahead: wall - monotonic
+};
+
+#define TW_CLOCK_WORD_MS 1000 // its word holds so long,
+#define TW_CLOCK_SLEW_MS 100  // and while nobody sets the clock by more than this
+
+// Whether it is to be asked again: it is a system call, and `trust` is asked for every event.
+bool tw_clock_is_stale(const struct tw_clock_word *word, int64_t wall_ms, int64_t monotonic_ms);
+
 #endif

@@ -224,6 +224,22 @@ static void clock_judges(void **state)
     assert_int_equal(tw_clock_judge(&fresh, NOON - 500, 0, false), TW_CLOCK_UNSYNCHRONISED);
 }
 
+// P12: the kernel's word about the clock does not outlive a clock that was set.
+static void clock_asks_again(void **state)
+{
+    (void)state;
+    const struct tw_clock_word word = {
+        .asked = true, .synchronised = true, .monotonic_ms = 5000, .ahead_ms = NOON - 5000};
+    assert_true(tw_clock_is_stale(&(struct tw_clock_word){.synchronised = true}, 0, 0));
+    assert_false(tw_clock_is_stale(&word, NOON, 5000));
+    assert_false(tw_clock_is_stale(&word, NOON + 999, 5999));
+    assert_true(tw_clock_is_stale(&word, NOON + 1000, 6000));
+    assert_false(tw_clock_is_stale(&word, NOON + 10 + 100, 5010));
+    assert_true(tw_clock_is_stale(&word, NOON + 10 + 101, 5010));
+    assert_true(tw_clock_is_stale(&word, NOON + 10 - 101, 5010));
+    assert_true(tw_clock_is_stale(&word, 0, 5010));
+}
+
 static void clock_is_real(void **state)
 {
     (void)state;
@@ -247,6 +263,7 @@ int main(void)
         cmocka_unit_test(follows_the_grammar),
         cmocka_unit_test(names_are_the_contract),
         cmocka_unit_test(clock_judges),
+        cmocka_unit_test(clock_asks_again),
         cmocka_unit_test(clock_is_real),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
