@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/journal/batch.h"
 
-// Most sales with their text fit, so that it grows only once.
+// Most sales with their text fit, so that it need not grow.
 enum { TEXT_BYTES = 1024 };
 
 struct tw_batch *tw_batch_new(void)

@@ -82,7 +82,7 @@ static void tell(struct tw_journal *journal, struct tw_op *op)
         } else if (op->result.error != TW_OK) {
             tw_stats_of_error(journal, op->result.error);
         }
-        tw_mailbox_done(&journal->mailbox, op);
+        tw_mailbox_leave(&journal->mailbox, op);
         break;
     case TW_OP_ACKNOWLEDGE:
         tw_op_free(op);

@@ -39,7 +39,7 @@ void tw_mailbox_destroy(struct tw_mailbox *mailbox)
 {
     free_all(mailbox->first);
     free_all(mailbox->spent);
-    free_all(mailbox->done);
+    free_all(mailbox->to_free);
     (void)pthread_cond_destroy(&mailbox->answered);
     (void)pthread_cond_destroy(&mailbox->filled);
     (void)pthread_mutex_destroy(&mailbox->mutex);
@@ -90,13 +90,26 @@ static bool is_held(const struct tw_mailbox *mailbox)
            mailbox->bytes < TW_MAILBOX_MAX_BYTES / 4;
 }
 
+// The first few of a list.
+static struct tw_op *take_some(struct tw_op **ops)
+{
+    enum { SOME = 8 };
+    struct tw_op *first = *ops;
+    struct tw_op **at = ops;
+    for (int i = 0; i < SOME && *at != NULL; i++) {
+        at = &(*at)->next;
+    }
+    *ops = *at;
+    *at = NULL;
+    return first;
+}
+
 int tw_mailbox_put(struct tw_mailbox *mailbox, struct tw_op *op)
 {
     (void)pthread_mutex_lock(&mailbox->mutex);
     int rc = append(mailbox, op);
     bool wake = op->kind != TW_OP_BATCH || !is_held(mailbox);
-    struct tw_op *spent = mailbox->spent;
-    mailbox->spent = NULL;
+    struct tw_op *spent = take_some(&mailbox->spent);
     (void)pthread_mutex_unlock(&mailbox->mutex);
     if (rc == TW_OK && wake) {
         (void)pthread_cond_signal(&mailbox->filled); // who is woken finds the mutex free
@@ -107,10 +120,10 @@ int tw_mailbox_put(struct tw_mailbox *mailbox, struct tw_op *op)
     return rc;
 }
 
-void tw_mailbox_done(struct tw_mailbox *mailbox, struct tw_op *op)
+void tw_mailbox_leave(struct tw_mailbox *mailbox, struct tw_op *op)
 {
-    op->next = mailbox->done;
-    mailbox->done = op;
+    op->next = mailbox->to_free;
+    mailbox->to_free = op;
 }
 
 void tw_mailbox_hold(struct tw_mailbox *mailbox, bool held)
@@ -181,8 +194,8 @@ bool tw_mailbox_take(struct tw_mailbox *mailbox, int64_t until_ms, struct tw_mai
 {
     (void)pthread_mutex_lock(&mailbox->mutex);
     struct tw_op *left = mailbox->spent;
-    mailbox->spent = mailbox->done;
-    mailbox->done = NULL;
+    mailbox->spent = mailbox->to_free;
+    mailbox->to_free = NULL;
     (void)pthread_mutex_unlock(&mailbox->mutex);
     free_all(left);
 

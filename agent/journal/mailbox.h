@@ -63,8 +63,8 @@ struct tw_mailbox {
     struct tw_read_request read;
     bool held; // nobody is woken for a batch
     bool stop;
-    struct tw_op *spent; // for whoever puts next to free
-    struct tw_op *done;  // the taker's
+    struct tw_op *spent;   // for whoever puts next to free; not counted above
+    struct tw_op *to_free; // the taker's: what was told since the last take
 };
 
 // What a take brought.
@@ -95,9 +95,10 @@ void tw_mailbox_stop(struct tw_mailbox *mailbox);
 // all of it. True when it brought something.
 bool tw_mailbox_take(struct tw_mailbox *mailbox, int64_t until_ms, struct tw_mail *mail);
 
-// For the taker: the operation is done with. Freeing it takes as long as making it did, and the taker is who
-// the others wait for: it is left to the next one who puts, or to the take after the next.
-void tw_mailbox_done(struct tw_mailbox *mailbox, struct tw_op *op);
+// For the taker: leaves the operation to those who put, who free a few at a time. Freeing one takes as long
+// as making it did, and the taker is who all others wait for. What is still there at the take after the next,
+// the taker frees: no more than two takes brought, and nothing of a journal at rest.
+void tw_mailbox_leave(struct tw_mailbox *mailbox, struct tw_op *op);
 
 int64_t tw_mailbox_now_ms(void); // CLOCK_MONOTONIC
 

@@ -17,13 +17,13 @@
 
 #include "agent/seal/keyfile.h"
 
-enum { POOL_BYTES = 512, SMALL_BYTES = 16 };
+enum { AHEAD_BYTES = 512, SMALL_BYTES = 16 };
 
 struct tw_seal {
     pthread_mutex_t lock; // guards the generator: mbedTLS 2.28 is built without its own locks
     mbedtls_ctr_drbg_context random;
-    // Ids and nonces come from here: drawing many at a time costs a tenth of one by one. Keys never do.
-    uint8_t pool[POOL_BYTES];
+    // Drawing many ids and nonces at a time costs a tenth of one by one.
+    uint8_t pool[AHEAD_BYTES];
     size_t pool_left;
     uint8_t key[TW_KEY_BYTES];
     bool has_key;
@@ -176,6 +176,7 @@ void tw_seal_sha256(struct tw_slice bytes, uint8_t out[32])
     (void)SHA256_Init(&sha256);
     (void)SHA256_Update(&sha256, bytes.ptr != NULL ? bytes.ptr : (const uint8_t *)"", bytes.len);
     (void)SHA256_Final(out, &sha256);
+    tw_seal_wipe(&sha256, sizeof sha256);
 }
 
 void tw_seal_hex(const uint8_t *bytes, size_t len, char *out)

@@ -24,6 +24,8 @@ struct tw_seal;
 int TW_MUST_CHECK tw_seal_new(struct tw_seal **out, struct tw_error_text *err);
 void tw_seal_free(struct tw_seal *seal);
 
+// From a generator (CTR_DRBG, NIST SP 800-90A) that any thread may ask. 16 bytes and fewer come from what was
+// drawn ahead and lie in memory until then: ids and nonces; a key has more.
 int TW_MUST_CHECK tw_seal_random(struct tw_seal *seal, uint8_t *out, size_t len);
 
 // Loads the tenant's pseudonym key: `where` is a file with 64 hex digits (not readable by others:
