@@ -2,6 +2,8 @@
 //
 // Scans of a tap's own scanner among its receipts: each is an event once, and each receipt has the customer
 // who was scanned before it, across lines, agents and taps that start anew and a journal without room.
+#include <limits.h>
+
 #include "tests/fakes/lane_world.h"
 
 static const uint8_t BOOT[16] = {1, 2, 3, 4};
@@ -12,15 +14,30 @@ static const uint8_t NEXT_BOOT[16] = {5};
     "{\"kind\":\"sale\",\"total\":400,\"lines\":[{\"kind\":\"item\",\"description\":\"TEA\","                \
     "\"quantity\":\"1\",\"amount\":400}],\"tenders\":[{\"type\":\"cash\",\"amount\":400}]}"
 
-static bool no_seal; // tw_seal_pseudonym has no memory
+static bool no_seal;               // tw_seal_pseudonym has no memory
+static int commits_left = INT_MAX; // before the agent is killed: what is submitted then leaves no trace
 
-// The linker puts it in the place of tw_seal_pseudonym (agent/lane/CMakeLists.txt).
+// The linker puts them in the place of what they wrap (agent/lane/CMakeLists.txt).
 // NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 int __real_tw_seal_pseudonym(struct tw_seal *seal, const char *scheme, const char *identifier, char *out);
 int __wrap_tw_seal_pseudonym(struct tw_seal *seal, const char *scheme, const char *identifier, char *out);
 int __wrap_tw_seal_pseudonym(struct tw_seal *seal, const char *scheme, const char *identifier, char *out)
 {
     return no_seal ? TW_ERR_NOMEM : __real_tw_seal_pseudonym(seal, scheme, identifier, out);
+}
+int __real_tw_journal_submit(struct tw_journal *journal, struct tw_batch *batch, tw_journal_done_fn *done,
+                             void *ctx);
+int __wrap_tw_journal_submit(struct tw_journal *journal, struct tw_batch *batch, tw_journal_done_fn *done,
+                             void *ctx);
+int __wrap_tw_journal_submit(struct tw_journal *journal, struct tw_batch *batch, tw_journal_done_fn *done,
+                             void *ctx)
+{
+    if (commits_left == 0) {
+        tw_batch_free(batch);
+        return TW_ERR_CLOSED;
+    }
+    commits_left--;
+    return __real_tw_journal_submit(journal, batch, done, ctx);
 }
 // NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
@@ -250,6 +267,30 @@ static void p3_a_customer_outlasts_a_long_time_without_room(void **state)
     assert_true(world_has_customer(world, before + 4, OTHER_CARD));
 }
 
+// The scan is committed before its sale, and the agent is killed between the two. Both wait for room before,
+// so that the sale has taken its customer already when the scan is committed.
+static void p3_a_crash_between_a_scan_and_its_sale(void **state)
+{
+    struct world *world = *state;
+    uint64_t before = world_fill(world);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        world_hello(world, BOOT, 0);
+        world_tap_scan(world, 1, CARD);
+        world_print_sale(world, "1001", "");
+        go_on(world);
+        assert_int_equal(world_stats_of(world).next_sequence, before + 1 + turn);
+        if (turn == 0) {
+            world_empty(world, before);
+            commits_left = 1;
+        } else {
+            commits_left = INT_MAX;
+            world_reopen(world);
+        }
+    }
+    world_expect_type(world, before + 1, "io.tillwire.loyalty.scanned");
+    assert_true(world_has_customer(world, before + 2, CARD));
+}
+
 static void tell_old_scan(struct world *world, uint64_t number)
 {
     const struct tw_tap_scan scan = {.number = number,
@@ -333,6 +374,7 @@ int main(void)
         TEST(p1_scans_wait_for_room_with_their_receipts),
         TEST(p1_a_scan_that_cannot_be_sealed_is_told_again),
         TEST(p3_a_customer_outlasts_a_long_time_without_room),
+        TEST(p3_a_crash_between_a_scan_and_its_sale),
         TEST(an_old_scan_is_nobody_for_other_devices),
         TEST(a_scan_told_again_does_not_name_who_has_paid),
         TEST(p7_scans_the_tap_gave_up_are_told_of),
