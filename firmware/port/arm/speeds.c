@@ -40,6 +40,15 @@ static void set_both(struct tw_speeds *speeds, struct tw_link_line till, struct 
 
 // ---- finding the speed
 
+// Those that are left of an older wire: the till may be set otherwise since.
+static void forget_pulses(void)
+{
+    uint32_t ticks;
+    bool quiet;
+    for (unsigned i = 0; i < MOST_PULSES && tw_board_take_pulse(&ticks, &quiet); i++) {
+    }
+}
+
 // The wire takes both ports, whatever they were.
 static void become_wire(struct tw_speeds *speeds)
 {
@@ -47,6 +56,7 @@ static void become_wire(struct tw_speeds *speeds)
     speeds->waits = false;
     speeds->wire = true;
     speeds->finding = !speeds->failed;
+    forget_pulses();
     tw_speed_init(&speeds->pulses, tw_board_pulse_hz());
     speeds->set.till = speeds->asked.till;
     speeds->set.printer = closed;
