@@ -17,7 +17,7 @@
 
 enum {
     AGENT_BAUD = 921600,
-    LONGEST_BYTE_US = 12000, // 12 bits at 1200 baud take 10 ms
+    LONGEST_SEND_US = 22000, // two bytes of 12 bits at 1200 baud: TC comes after both (30.3.2)
     BRR_LEAST = 16,          // RM0090 30.3.4: at least 1.0
     BRR_MOST = 0xffff,
     MOST_ERROR_PERMILLE = 25, // RM0090 30.3.5: a receiver takes 3.3 % or more
@@ -25,7 +25,9 @@ enum {
 
 struct pins {
     struct tw_gpio *gpio;
-    uint8_t tx, rx, function;
+    uint8_t tx;
+    uint8_t rx;
+    uint8_t function;
 };
 static const struct pins pins[TW_PORTS] = {
     [TW_PORT_TILL] = {TW_GPIOA, TW_PIN_TILL_TX, TW_PIN_TILL_RX, 7},
@@ -36,7 +38,10 @@ static const struct pins pins[TW_PORTS] = {
 
 // What a line's settings are in registers.
 struct mode {
-    uint32_t brr, cr1, cr2, cr3;
+    uint32_t brr;
+    uint32_t cr1;
+    uint32_t cr2;
+    uint32_t cr3;
     uint8_t mask;
 };
 
@@ -124,7 +129,7 @@ void tw_board_finish(enum tw_port port)
     tw_cpu_unlock(state);
     uint64_t start_us = tw_board_now_us();
     while ((usart->cr1 & TW_USART_CR1_UE) != 0 && (usart->sr & TW_USART_SR_TC) == 0 &&
-           tw_board_now_us() - start_us < LONGEST_BYTE_US) {
+           tw_board_now_us() - start_us < LONGEST_SEND_US) {
     }
 }
 
