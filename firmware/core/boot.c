@@ -46,7 +46,7 @@ static struct record parse(const uint8_t *bytes)
     uint32_t head = (uint32_t)tw_link_get(bytes, 4);
     uint32_t kind = head & 0xffu;
     if (kind < 1 || kind > TW_BOOT_KINDS ||
-        tw_link_crc32(0, bytes, CRC_AT) != (uint32_t)tw_link_get(bytes + CRC_AT, 4)) {
+        tw_link_crc32(0, bytes, CRC_AT) != (uint32_t)tw_link_get(&bytes[CRC_AT], 4)) {
         return none;
     }
     return (struct record){head >> 8, kind - 1};
@@ -54,9 +54,9 @@ static struct record parse(const uint8_t *bytes)
 
 static void build(uint8_t *bytes, uint32_t sequence, uint32_t kind, const uint8_t *payload)
 {
-    tw_link_put(bytes, sequence << 8 | (kind + 1), 4);
-    memcpy(bytes + PAYLOAD_AT, payload, TW_BOOT_PAYLOAD);
-    tw_link_put(bytes + CRC_AT, tw_link_crc32(0, bytes, CRC_AT), 4);
+    tw_link_put(bytes, (sequence << 8) | (kind + 1), 4);
+    (void)memcpy(&bytes[PAYLOAD_AT], payload, TW_BOOT_PAYLOAD);
+    tw_link_put(&bytes[CRC_AT], tw_link_crc32(0, bytes, CRC_AT), 4);
 }
 
 // ---- opening
@@ -71,13 +71,13 @@ static struct page_facts survey(const struct tw_nvm *nvm, uint32_t page)
 {
     struct page_facts facts = {0, 0, 0};
     for (uint32_t place = 0; place < place_count(nvm); place++) {
-        const uint8_t *bytes = nvm->bytes + address_of(nvm, page, place);
+        const uint8_t *bytes = &nvm->bytes[address_of(nvm, page, place)];
         if (is_erased(bytes)) {
             continue;
         }
         facts.used = place + 1;
         struct record record = parse(bytes);
-        facts.good += record.sequence > 0;
+        facts.good += record.sequence > 0 ? 1 : 0;
         facts.newest = record.sequence > facts.newest ? record.sequence : facts.newest;
     }
     return facts;
@@ -97,12 +97,12 @@ static void collect(struct tw_boot_log *log, uint32_t page)
 {
     for (uint32_t place = 0; place < place_count(log->nvm); place++) {
         uint32_t at = address_of(log->nvm, page, place);
-        struct record record = parse(log->nvm->bytes + at);
+        struct record record = parse(&log->nvm->bytes[at]);
         if (record.sequence == 0) {
             continue;
         }
         uint32_t known = log->newest[record.kind];
-        if (known == NOWHERE || record.sequence > parse(log->nvm->bytes + known).sequence) {
+        if (known == NOWHERE || record.sequence > parse(&log->nvm->bytes[known]).sequence) {
             log->newest[record.kind] = at;
         }
     }
@@ -110,7 +110,9 @@ static void collect(struct tw_boot_log *log, uint32_t page)
 
 void tw_boot_log_open(struct tw_boot_log *log, const struct tw_nvm *nvm)
 {
-    const struct page_facts facts[2] = {survey(nvm, 0), survey(nvm, 1)};
+    struct page_facts facts[2];
+    facts[0] = survey(nvm, 0);
+    facts[1] = survey(nvm, 1);
     log->nvm = nvm;
     log->page = page_in_use(facts);
     log->sequence = facts[log->page].newest;
@@ -125,7 +127,7 @@ void tw_boot_log_open(struct tw_boot_log *log, const struct tw_nvm *nvm)
 const uint8_t *tw_boot_log_read(const struct tw_boot_log *log, enum tw_boot_kind kind)
 {
     uint32_t at = log->newest[kind - 1];
-    return at == NOWHERE ? NULL : log->nvm->bytes + at + PAYLOAD_AT;
+    return at == NOWHERE ? NULL : &log->nvm->bytes[at + PAYLOAD_AT];
 }
 
 // ---- appending
@@ -137,7 +139,7 @@ static uint32_t put(const struct tw_nvm *nvm, uint32_t page, uint32_t *used, con
         uint32_t at = address_of(nvm, page, *used);
         *used += 1;
         if (nvm->write(nvm->port, at, bytes, TW_BOOT_RECORD) == 0 &&
-            memcmp(nvm->bytes + at, bytes, TW_BOOT_RECORD) == 0) {
+            memcmp(&nvm->bytes[at], bytes, TW_BOOT_RECORD) == 0) {
             return at;
         }
     }
@@ -155,10 +157,10 @@ static int change_page(struct tw_boot_log *log, uint32_t kind, const uint8_t *by
     for (uint32_t i = 0; i < TW_BOOT_KINDS; i++) {
         newest[i] = log->newest[i];
         if (newest[i] != NOWHERE) {
-            memcpy(kept[i], nvm->bytes + newest[i], TW_BOOT_RECORD);
+            (void)memcpy(kept[i], &nvm->bytes[newest[i]], TW_BOOT_RECORD);
         }
     }
-    memcpy(kept[kind], bytes, TW_BOOT_RECORD);
+    (void)memcpy(kept[kind], bytes, TW_BOOT_RECORD);
     if (nvm->erase(nvm->port, nvm->page_at[page], nvm->page_bytes) != 0) {
         return TW_ERR_IO;
     }
@@ -174,7 +176,7 @@ static int change_page(struct tw_boot_log *log, uint32_t kind, const uint8_t *by
     }
     log->page = page;
     log->used = used;
-    memcpy(log->newest, newest, sizeof newest);
+    (void)memcpy(log->newest, newest, sizeof newest);
     return TW_OK;
 }
 
@@ -198,7 +200,7 @@ int tw_boot_log_append(struct tw_boot_log *log, enum tw_boot_kind kind,
     } else {
         code = change_page(log, index, bytes);
     }
-    log->sequence += code == TW_OK;
+    log->sequence += code == TW_OK ? 1 : 0;
     return code;
 }
 
@@ -224,8 +226,8 @@ void tw_boot_state_read(const struct tw_boot_log *log, struct tw_boot_state *sta
     state->tries = payload[2] < TW_BOOT_TRIES ? payload[2] : TW_BOOT_TRIES;
     state->fault = payload[3];
     state->fault_slot = slot_or_none(payload[4]);
-    state->floor = (uint32_t)tw_link_get(payload + 8, 4);
-    state->rescue_floor = (uint32_t)tw_link_get(payload + 12, 4);
+    state->floor = (uint32_t)tw_link_get(&payload[8], 4);
+    state->rescue_floor = (uint32_t)tw_link_get(&payload[12], 4);
     if (state->trial == state->confirmed) {
         state->trial = TW_IMAGE_SLOT_NONE;
     }
@@ -233,10 +235,14 @@ void tw_boot_state_read(const struct tw_boot_log *log, struct tw_boot_state *sta
 
 int tw_boot_state_write(struct tw_boot_log *log, const struct tw_boot_state *state)
 {
-    uint8_t payload[TW_BOOT_PAYLOAD] = {state->confirmed, state->trial, state->tries, state->fault,
-                                        state->fault_slot};
-    tw_link_put(payload + 8, state->floor, 4);
-    tw_link_put(payload + 12, state->rescue_floor, 4);
+    uint8_t payload[TW_BOOT_PAYLOAD] = {0};
+    payload[0] = state->confirmed;
+    payload[1] = state->trial;
+    payload[2] = state->tries;
+    payload[3] = state->fault;
+    payload[4] = state->fault_slot;
+    tw_link_put(&payload[8], state->floor, 4);
+    tw_link_put(&payload[12], state->rescue_floor, 4);
     return tw_boot_log_append(log, TW_BOOT_STATE, payload);
 }
 

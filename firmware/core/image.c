@@ -15,15 +15,15 @@ enum tw_image_fault tw_image_parse(const uint8_t *header, struct tw_image *image
     if (memcmp(header, TW_IMAGE_MAGIC, 8) != 0) {
         return TW_IMAGE_NO_HEADER;
     }
-    uint32_t length = (uint32_t)tw_link_get(header + AT_LENGTH, 4);
+    uint32_t length = (uint32_t)tw_link_get(&header[AT_LENGTH], 4);
     if (length <= TW_IMAGE_HEADER || length > TW_IMAGE_MAX) {
         return TW_IMAGE_WRONG_LENGTH;
     }
-    image->board = (uint32_t)tw_link_get(header + AT_BOARD, 4);
-    image->version = (uint32_t)tw_link_get(header + AT_VERSION, 4);
-    image->slot = (uint32_t)tw_link_get(header + AT_SLOT, 4);
+    image->board = (uint32_t)tw_link_get(&header[AT_BOARD], 4);
+    image->version = (uint32_t)tw_link_get(&header[AT_VERSION], 4);
+    image->slot = (uint32_t)tw_link_get(&header[AT_SLOT], 4);
     image->length_bytes = length;
-    image->sha256 = header + AT_HASH;
+    image->sha256 = &header[AT_HASH];
     return TW_IMAGE_GOOD;
 }
 
@@ -55,6 +55,6 @@ enum tw_image_fault tw_image_check_body(const uint8_t *bytes, const struct tw_im
                                         tw_image_hash *hash)
 {
     uint8_t digest[TW_IMAGE_HASH];
-    hash(bytes + TW_IMAGE_HEADER, image->length_bytes - TW_IMAGE_HEADER, digest);
+    hash(&bytes[TW_IMAGE_HEADER], image->length_bytes - TW_IMAGE_HEADER, digest);
     return memcmp(digest, image->sha256, sizeof digest) == 0 ? TW_IMAGE_GOOD : TW_IMAGE_BAD_HASH;
 }

@@ -8,26 +8,26 @@
 _Static_assert(TW_LINK_CONFIG_BYTES == 3 * TW_LINK_LINE_BYTES, "three lines");
 _Static_assert(TW_LINK_INFO_BYTES == 4 + 4 + 1 + 1 + 5 * 8 + TW_LINK_CONFIG_BYTES + 12, "sizes on the wire");
 
-static uint8_t *put(uint8_t *out, uint64_t value, unsigned bytes)
+static void put(uint8_t **out, uint64_t value, unsigned bytes)
 {
-    tw_link_put(out, value, bytes);
-    return out + bytes;
+    tw_link_put(*out, value, bytes);
+    *out = &(*out)[bytes];
 }
 
 static uint64_t get(const uint8_t **in, unsigned bytes)
 {
     uint64_t value = tw_link_get(*in, bytes);
-    *in += bytes;
+    *in = &(*in)[bytes];
     return value;
 }
 
-static uint8_t *put_line(uint8_t *out, const struct tw_link_line *line)
+static void put_line(uint8_t **out, const struct tw_link_line *line)
 {
-    out = put(out, line->baud, 4);
-    out = put(out, line->bits, 1);
-    out = put(out, line->parity, 1);
-    out = put(out, line->stop, 1);
-    return put(out, line->flow, 1);
+    put(out, line->baud, 4);
+    put(out, line->bits, 1);
+    put(out, line->parity, 1);
+    put(out, line->stop, 1);
+    put(out, line->flow, 1);
 }
 
 static void get_line(const uint8_t **in, struct tw_link_line *out)
@@ -41,9 +41,9 @@ static void get_line(const uint8_t **in, struct tw_link_line *out)
 
 void tw_link_put_settings(uint8_t out[TW_LINK_CONFIG_BYTES], const struct tw_link_settings *settings)
 {
-    out = put_line(out, &settings->till);
-    out = put_line(out, &settings->printer);
-    (void)put_line(out, &settings->scanner);
+    put_line(&out, &settings->till);
+    put_line(&out, &settings->printer);
+    put_line(&out, &settings->scanner);
 }
 
 void tw_link_get_settings(const uint8_t in[TW_LINK_CONFIG_BYTES], struct tw_link_settings *out)
@@ -55,9 +55,9 @@ void tw_link_get_settings(const uint8_t in[TW_LINK_CONFIG_BYTES], struct tw_link
 
 void tw_link_put_update(uint8_t out[TW_LINK_UPDATE_STATE_BYTES], const struct tw_link_update *update)
 {
-    out = put(out, update->state, 1);
-    out = put(out, update->reason, 1);
-    (void)put(out, update->offset, 4);
+    put(&out, update->state, 1);
+    put(&out, update->reason, 1);
+    put(&out, update->offset, 4);
 }
 
 void tw_link_get_update(const uint8_t in[TW_LINK_UPDATE_STATE_BYTES], struct tw_link_update *out)
@@ -69,17 +69,17 @@ void tw_link_get_update(const uint8_t in[TW_LINK_UPDATE_STATE_BYTES], struct tw_
 
 void tw_link_put_info(uint8_t out[TW_LINK_INFO_BYTES], const struct tw_link_info *info)
 {
-    out = put(out, info->firmware, 4);
-    out = put(out, info->board, 4);
-    out = put(out, info->slot, 1);
-    out = put(out, info->state, 1);
-    out = put(out, info->uptime_us, 8);
-    out = put(out, info->lost_bytes, 8);
-    out = put(out, info->lost_scans, 8);
-    out = put(out, info->overruns, 8);
-    out = put(out, info->bad_frames, 8);
+    put(&out, info->firmware, 4);
+    put(&out, info->board, 4);
+    put(&out, info->slot, 1);
+    put(&out, info->state, 1);
+    put(&out, info->uptime_us, 8);
+    put(&out, info->lost_bytes, 8);
+    put(&out, info->lost_scans, 8);
+    put(&out, info->overruns, 8);
+    put(&out, info->bad_frames, 8);
     tw_link_put_settings(out, &info->lines);
-    memcpy(out + TW_LINK_CONFIG_BYTES, info->serial, sizeof info->serial);
+    (void)memcpy(&out[TW_LINK_CONFIG_BYTES], info->serial, sizeof info->serial);
 }
 
 void tw_link_get_info(const uint8_t in[TW_LINK_INFO_BYTES], struct tw_link_info *out)
@@ -94,5 +94,5 @@ void tw_link_get_info(const uint8_t in[TW_LINK_INFO_BYTES], struct tw_link_info 
     out->overruns = get(&in, 8);
     out->bad_frames = get(&in, 8);
     tw_link_get_settings(in, &out->lines);
-    memcpy(out->serial, in + TW_LINK_CONFIG_BYTES, sizeof out->serial);
+    (void)memcpy(out->serial, &in[TW_LINK_CONFIG_BYTES], sizeof out->serial);
 }

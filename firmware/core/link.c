@@ -13,16 +13,17 @@ _Static_assert(TW_LINK_MAX_FRAME == 1052, "1046 bytes, five COBS codes, the zero
 uint32_t tw_link_crc32(uint32_t crc, const uint8_t *bytes, size_t len)
 {
     static const uint32_t nibble[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+        0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u,
+        0x4db26158u, 0x5005713cu, 0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu,
+        0x9b64c2b0u, 0x86d3d2d4u, 0xa00ae278u, 0xbdbdf21cu,
     };
-    crc = ~crc;
+    uint32_t rest = ~crc;
     for (size_t i = 0; i < len; i++) {
-        crc ^= bytes[i];
-        crc = (crc >> 4) ^ nibble[crc & 15];
-        crc = (crc >> 4) ^ nibble[crc & 15];
+        rest ^= bytes[i];
+        rest = (rest >> 4) ^ nibble[rest & 15u];
+        rest = (rest >> 4) ^ nibble[rest & 15u];
     }
-    return ~crc;
+    return ~rest;
 }
 
 // COBS: each run of up to 254 bytes without a zero is led by its length plus one; a run shorter
@@ -31,12 +32,14 @@ static void cobs_put(struct tw_link_writer *writer, const uint8_t *bytes, size_t
 {
     for (size_t i = 0; i < len; i++) {
         if (bytes[i] != 0) {
-            writer->out[writer->len++] = bytes[i];
+            writer->out[writer->len] = bytes[i];
+            writer->len++;
         }
         size_t code = writer->len - writer->code_at;
         if (bytes[i] == 0 || code == 255) {
             writer->out[writer->code_at] = (uint8_t)code;
-            writer->code_at = writer->len++;
+            writer->code_at = writer->len;
+            writer->len++;
         }
     }
 }
@@ -60,7 +63,8 @@ size_t tw_link_end(struct tw_link_writer *writer)
     tw_link_put(tail, writer->crc, sizeof tail);
     cobs_put(writer, tail, sizeof tail);
     writer->out[writer->code_at] = (uint8_t)(writer->len - writer->code_at);
-    writer->out[writer->len++] = 0;
+    writer->out[writer->len] = 0;
+    writer->len++;
     return writer->len;
 }
 
@@ -86,11 +90,12 @@ static size_t cobs_decode(uint8_t *bytes, size_t len)
         if (run > len - in) {
             return 0;
         }
-        memmove(bytes + out, bytes + in, run);
+        (void)memmove(&bytes[out], &bytes[in], run);
         in += run;
         out += run;
         if (run < 254 && in < len) {
-            bytes[out++] = 0;
+            bytes[out] = 0;
+            out++;
         }
     }
     return out;
@@ -103,12 +108,12 @@ static int check_frame(struct tw_link_decoder *decoder, struct tw_link_frame *fr
         return TW_ERR_DAMAGED;
     }
     uint32_t crc = tw_link_crc32(0, decoder->bytes, len - 4);
-    if (crc != (uint32_t)tw_link_get(decoder->bytes + len - 4, 4)) {
+    if (crc != (uint32_t)tw_link_get(&decoder->bytes[len - 4], 4)) {
         return TW_ERR_DAMAGED;
     }
     frame->type = decoder->bytes[0];
     frame->sequence = decoder->bytes[1];
-    frame->payload = decoder->bytes + 2;
+    frame->payload = &decoder->bytes[2];
     frame->len = len - TW_LINK_OVERHEAD;
     return 1;
 }
@@ -117,17 +122,20 @@ int tw_link_decode(struct tw_link_decoder *decoder, uint8_t byte, struct tw_link
 {
     if (byte != 0) {
         if (decoder->len < sizeof decoder->bytes) {
-            decoder->bytes[decoder->len++] = byte;
+            decoder->bytes[decoder->len] = byte;
+            decoder->len++;
         } else {
             decoder->overflow = 1;
         }
         return 0;
     }
-    int outcome = 0;
+    int outcome;
     if (decoder->overflow != 0) {
         outcome = TW_ERR_DAMAGED;
     } else if (decoder->len > 0) {
         outcome = check_frame(decoder, frame);
+    } else {
+        outcome = 0;
     }
     decoder->len = 0;
     decoder->overflow = 0;

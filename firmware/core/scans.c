@@ -10,7 +10,7 @@ _Static_assert(sizeof(struct tw_scans) <= 352, "the board has 64 KiB for everyth
 
 void tw_scans_init(struct tw_scans *scans, struct tw_scan *slots, size_t count)
 {
-    memset(scans, 0, sizeof *scans);
+    (void)memset(scans, 0, sizeof *scans);
     scans->slots = slots;
     scans->count = count;
     scans->first = 1;
@@ -25,7 +25,7 @@ static struct tw_scan *slot_of(const struct tw_scans *scans, uint64_t number)
 
 static void wipe_first(struct tw_scans *scans)
 {
-    memset(slot_of(scans, scans->first), 0, sizeof(struct tw_scan));
+    (void)memset(slot_of(scans, scans->first), 0, sizeof(struct tw_scan));
     scans->first++;
 }
 
@@ -48,13 +48,13 @@ static void complete(struct tw_scans *scans, struct tw_tap *tap, uint64_t now_us
     scan->time_us = tw_tap_moment(tap, now_us);
     if (scans->len <= sizeof scan->bytes) {
         scan->len = (uint16_t)scans->len;
-        memcpy(scan->bytes, scans->bytes, scans->len);
+        (void)memcpy(scan->bytes, scans->bytes, scans->len);
     } else {
         scan->len = 0;
         scans->lost++;
     }
     scans->next++;
-    memset(scans->bytes, 0, sizeof scans->bytes);
+    (void)memset(scans->bytes, 0, sizeof scans->bytes);
     scans->len = 0;
 }
 
@@ -62,14 +62,16 @@ void tw_scans_put(struct tw_scans *scans, struct tw_tap *tap, uint8_t byte, uint
 {
     tw_scans_tick(scans, tap, now_us);
     bool ends = byte == '\r' || byte == '\n';
-    if (ends && scans->len > 0) {
-        complete(scans, tap, now_us);
-    } else if (!ends) {
+    if (!ends) {
         if (scans->len < sizeof scans->bytes) {
             scans->bytes[scans->len] = byte;
         }
         scans->len += scans->len <= sizeof scans->bytes ? 1 : 0;
         scans->heard_us = now_us;
+        return;
+    }
+    if (scans->len > 0) {
+        complete(scans, tap, now_us);
     }
 }
 

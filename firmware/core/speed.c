@@ -20,7 +20,7 @@ static const uint32_t rates[TW_SPEED_RATES] = {
 
 void tw_speed_init(struct tw_speed *speed, uint32_t ticks_per_second)
 {
-    memset(speed, 0, sizeof *speed);
+    (void)memset(speed, 0, sizeof *speed);
     for (unsigned i = 0; i < TW_SPEED_RATES; i++) {
         speed->bit[i] = (uint32_t)(((uint64_t)ticks_per_second * 16 + rates[i] / 2) / rates[i]);
     }

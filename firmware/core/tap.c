@@ -12,9 +12,9 @@ _Static_assert(sizeof(struct tw_tap_record) <= 24, "records are many");
 
 void tw_tap_init(struct tw_tap *tap, const struct tw_tap_memory *memory, const uint8_t boot[16])
 {
-    memset(tap, 0, sizeof *tap);
+    (void)memset(tap, 0, sizeof *tap);
     tap->memory = *memory;
-    memcpy(tap->boot, boot, sizeof tap->boot);
+    (void)memcpy(tap->boot, boot, sizeof tap->boot);
 }
 
 void tw_tap_set_board(struct tw_tap *tap, const struct tw_tap_board *board)
@@ -74,7 +74,7 @@ static void attach(struct tw_tap *tap, const struct tw_link_frame *frame)
 // names the offset that is meant.
 static void start(struct tw_tap *tap, const struct tw_link_frame *frame)
 {
-    uint64_t offset = tw_link_get(frame->payload + 16, 8);
+    uint64_t offset = tw_link_get(&frame->payload[16], 8);
     offset = offset < tap->acked ? tap->acked : offset;
     offset = offset > tap->next ? tap->next : offset;
     tap->send = offset;
@@ -261,6 +261,8 @@ void tw_tap_receive(struct tw_tap *tap, const uint8_t *bytes, size_t len)
             take_frame(tap, &frame);
         } else if (outcome < 0) {
             step(tap, DAMAGE, NULL);
+        } else {
+            // The frame goes on.
         }
     }
 }
@@ -316,6 +318,8 @@ void tw_tap_tick(struct tw_tap *tap, uint64_t time_us)
         step(tap, STALL, NULL);
     } else if (tap->state == TW_TAP_STREAMING && tap->board.info != NULL && time_us >= tap->info_due_us) {
         tap->info_due = true;
+    } else {
+        // Nothing is due.
     }
 }
 

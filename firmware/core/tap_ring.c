@@ -29,7 +29,7 @@ static size_t min_size(size_t a, uint64_t b)
 
 void tw_tap_drop_frame(struct tw_tap *tap)
 {
-    memset(tap->frame, 0, tap->frame_len);
+    (void)memset(tap->frame, 0, tap->frame_len);
     tap->frame_len = 0;
     tap->frame_sent = 0;
 }
@@ -37,11 +37,12 @@ void tw_tap_drop_frame(struct tw_tap *tap)
 // The ring never holds what is no longer needed: it may be card data (P6).
 static void wipe(struct tw_tap *tap, uint64_t from, uint64_t to)
 {
-    while (from < to) {
-        size_t at = place_of(tap, from);
-        size_t len = min_size(tap->memory.ring_bytes - at, to - from);
-        memset(tap->memory.ring + at, 0, len);
-        from += len;
+    uint64_t offset = from;
+    while (offset < to) {
+        size_t at = place_of(tap, offset);
+        size_t len = min_size(tap->memory.ring_bytes - at, to - offset);
+        (void)memset(&tap->memory.ring[at], 0, len);
+        offset += len;
     }
 }
 
@@ -66,6 +67,8 @@ static void advance(struct tw_tap *tap, uint64_t offset)
         tap->base = offset;
     } else if (offset - tap->base >= tap->memory.ring_bytes) {
         tap->base += tap->memory.ring_bytes;
+    } else {
+        // The base still leads by less than a ring.
     }
     while (tap->record_first < tap->record_next && record_at(tap, tap->record_first)->offset < offset) {
         drop_record(tap);
@@ -212,15 +215,11 @@ void tw_tap_print(struct tw_tap *tap, const uint8_t *bytes, size_t len, uint64_t
         give_up(tap, end - ring);
     }
     size_t keep = len < ring ? len : ring;
-    uint64_t offset = end - keep;
-    bytes += len - keep;
     tap->next = end;
     while (keep > 0) {
-        size_t at = place_of(tap, offset);
+        size_t at = place_of(tap, end - keep);
         size_t part = min_size(ring - at, keep);
-        memcpy(tap->memory.ring + at, bytes, part);
-        bytes += part;
-        offset += part;
+        (void)memcpy(&tap->memory.ring[at], &bytes[len - keep], part);
         keep -= part;
     }
 }
@@ -241,7 +240,7 @@ size_t tw_tap_piece(const struct tw_tap *tap, uint64_t offset, size_t room, cons
     if (tap->record_send < tap->record_next) {
         len = min_size(len, record_at(tap, tap->record_send)->offset - offset);
     }
-    *bytes = tap->memory.ring + at;
+    *bytes = &tap->memory.ring[at];
     return len;
 }
 

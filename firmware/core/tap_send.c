@@ -39,10 +39,10 @@ static void emit_hello(struct tw_tap *tap)
 {
     uint8_t payload[HELLO_BYTES];
     tw_link_put(payload, TW_LINK_VERSION, 2);
-    memcpy(payload + 2, tap->boot, sizeof tap->boot);
-    tw_link_put(payload + 18, tap->first, 8);
-    tw_link_put(payload + 26, tap->next, 8);
-    tw_link_put(payload + 34, tap->memory.ring_bytes, 4);
+    (void)memcpy(&payload[2], tap->boot, sizeof tap->boot);
+    tw_link_put(&payload[18], tap->first, 8);
+    tw_link_put(&payload[26], tap->next, 8);
+    tw_link_put(&payload[34], tap->memory.ring_bytes, 4);
     tap->hello_due = false;
     tap->hello_due_us = tap->now_us + TW_TAP_HELLO_US;
     emit(tap, TW_LINK_HELLO, payload, sizeof payload);
@@ -61,7 +61,7 @@ static void emit_lost(struct tw_tap *tap)
 {
     uint8_t payload[LOST_BYTES];
     tw_link_put(payload, tap->send, 8);
-    tw_link_put(payload + 8, tap->first, 8);
+    tw_link_put(&payload[8], tap->first, 8);
     tap->send = tap->first;
     emit(tap, TW_LINK_LOST, payload, sizeof payload);
 }
@@ -70,7 +70,7 @@ static void emit_mark(struct tw_tap *tap, const struct tw_tap_record *record)
 {
     uint8_t payload[MARK_BYTES];
     tw_link_put(payload, record->offset, 8);
-    tw_link_put(payload + 8, record->time_us, 8);
+    tw_link_put(&payload[8], record->time_us, 8);
     payload[16] = record->what;
     tw_tap_pass_mark(tap);
     emit(tap, TW_LINK_MARK, payload, sizeof payload);
@@ -104,7 +104,7 @@ static void emit_scans_lost(struct tw_tap *tap, uint64_t to)
     struct tw_scans *scans = tap->board.scans;
     uint8_t payload[TW_LINK_SCAN_LOST_BYTES];
     tw_link_put(payload, scans->send, 8);
-    tw_link_put(payload + 8, to, 8);
+    tw_link_put(&payload[8], to, 8);
     scans->send = to;
     tap->doubt_due_us = tap->now_us + TW_TAP_DOUBT_US;
     emit(tap, TW_LINK_SCAN_LOST, payload, sizeof payload);
@@ -119,8 +119,8 @@ static void emit_scan(struct tw_tap *tap, const struct tw_scan *scan)
     }
     uint8_t head[TW_LINK_SCAN_HEAD_BYTES];
     tw_link_put(head, scans->send, 8);
-    tw_link_put(head + 8, scan->at, 8);
-    tw_link_put(head + 16, scan->time_us, 8);
+    tw_link_put(&head[8], scan->at, 8);
+    tw_link_put(&head[16], scan->time_us, 8);
     scans->send++;
     tap->doubt_due_us = tap->now_us + TW_TAP_DOUBT_US;
     emit_with(tap, TW_LINK_SCAN, head, sizeof head, scan->bytes, scan->len);
@@ -132,7 +132,7 @@ static void emit_data(struct tw_tap *tap, size_t room)
     const uint8_t *bytes;
     size_t len = tw_tap_piece(tap, tap->send, room, &bytes);
     tw_link_put(head, tap->send, 8);
-    tw_link_put(head + 8, tw_tap_time_at_send(tap), 8);
+    tw_link_put(&head[8], tw_tap_time_at_send(tap), 8);
     tap->send += len;
     tap->credit -= (uint32_t)len;
     tap->stall_due_us = tap->now_us + TW_TAP_HELLO_US;
@@ -169,6 +169,8 @@ static void emit_printed(struct tw_tap *tap)
         emit_lost(tap);
     } else if (data_room(tap, scan) > 0) {
         emit_data(tap, data_room(tap, scan));
+    } else {
+        // All was sent, or there is no credit.
     }
 }
 
@@ -194,6 +196,8 @@ static void next_frame(struct tw_tap *tap)
         emit_hello(tap);
     } else if (tap->state == TW_TAP_STREAMING) {
         emit_stream(tap);
+    } else {
+        // Until START there is nothing else to say.
     }
 }
 
@@ -209,7 +213,7 @@ size_t tw_tap_transmit(struct tw_tap *tap, uint8_t *out, size_t cap)
             break;
         }
         part = part < cap - len ? part : cap - len;
-        memcpy(out + len, tap->frame + tap->frame_sent, part);
+        (void)memcpy(&out[len], &tap->frame[tap->frame_sent], part);
         tap->frame_sent += part;
         len += part;
         if (tap->frame_sent == tap->frame_len) {

@@ -7,7 +7,7 @@ _Static_assert(sizeof(struct tw_updater) <= 96, "the board has 64 KiB for everyt
 
 void tw_updater_init(struct tw_updater *updater, const struct tw_updater_port *port)
 {
-    memset(updater, 0, sizeof *updater);
+    (void)memset(updater, 0, sizeof *updater);
     updater->port = *port;
 }
 
@@ -60,9 +60,9 @@ static uint8_t begin(struct tw_updater *updater, const struct tw_link_frame *fra
     struct tw_boot_state boot;
     tw_boot_state_read(updater->port.log, &boot);
     updater->length = (uint32_t)tw_link_get(frame->payload, 4);
-    updater->version = (uint32_t)tw_link_get(frame->payload + 4, 4);
+    updater->version = (uint32_t)tw_link_get(&frame->payload[4], 4);
     updater->state.offset = 0;
-    uint8_t reason = refuse(updater, &boot, (uint32_t)tw_link_get(frame->payload + 8, 4));
+    uint8_t reason = refuse(updater, &boot, (uint32_t)tw_link_get(&frame->payload[8], 4));
     tw_boot_rely(&boot, updater->port.running);
     if (reason == 0 && tw_boot_state_write(updater->port.log, &boot) != 0) {
         reason = TW_UPDATE_STORAGE;
@@ -76,13 +76,13 @@ static uint8_t begin(struct tw_updater *updater, const struct tw_link_frame *fra
 static uint8_t store(struct tw_updater *updater, const struct tw_link_frame *frame)
 {
     const struct tw_nvm *nvm = updater->port.nvm;
-    const uint8_t *bytes = frame->payload + TW_LINK_UPDATE_DATA_HEAD_BYTES;
+    const uint8_t *bytes = &frame->payload[TW_LINK_UPDATE_DATA_HEAD_BYTES];
     size_t len = frame->len - TW_LINK_UPDATE_DATA_HEAD_BYTES;
     uint32_t at = target_at(updater) + updater->state.offset;
     if (len > updater->length - updater->state.offset) {
         return TW_UPDATE_OTHER;
     }
-    if (nvm->write(nvm->port, at, bytes, len) != 0 || memcmp(nvm->bytes + at, bytes, len) != 0) {
+    if (nvm->write(nvm->port, at, bytes, len) != 0 || memcmp(&nvm->bytes[at], bytes, len) != 0) {
         return TW_UPDATE_STORAGE;
     }
     updater->state.offset += (uint32_t)len;
@@ -95,7 +95,7 @@ static uint8_t check(struct tw_updater *updater, const struct tw_link_frame *fra
     struct tw_boot_state boot;
     tw_boot_state_read(updater->port.log, &boot);
     const struct tw_image_place place = target_place(updater, &boot);
-    const uint8_t *bytes = updater->port.nvm->bytes + target_at(updater);
+    const uint8_t *bytes = &updater->port.nvm->bytes[target_at(updater)];
     struct tw_image image;
     enum tw_image_fault fault = tw_image_check_header(bytes, &place, &image);
     if (fault != TW_IMAGE_GOOD) {
@@ -166,8 +166,8 @@ static enum event classify(const struct tw_updater *updater, const struct tw_lin
 {
     if (frame->type == TW_LINK_UPDATE_BEGIN) {
         bool same = updater->state.offset == 0 && updater->length == tw_link_get(frame->payload, 4) &&
-                    updater->version == tw_link_get(frame->payload + 4, 4) &&
-                    updater->port.board == tw_link_get(frame->payload + 8, 4);
+                    updater->version == tw_link_get(&frame->payload[4], 4) &&
+                    updater->port.board == tw_link_get(&frame->payload[8], 4);
         return same ? BEGIN_SAME : BEGIN;
     }
     if (frame->type == TW_LINK_UPDATE_DATA) {
@@ -202,7 +202,7 @@ bool tw_updater_wants_restart(const struct tw_updater *updater, bool silent, boo
 static bool running_image(const struct tw_updater *updater, struct tw_image *image)
 {
     const struct tw_nvm *nvm = updater->port.nvm;
-    return tw_image_parse(nvm->bytes + nvm->slot_at[updater->port.running - TW_IMAGE_SLOT_A], image) ==
+    return tw_image_parse(&nvm->bytes[nvm->slot_at[updater->port.running - TW_IMAGE_SLOT_A]], image) ==
            TW_IMAGE_GOOD;
 }
 

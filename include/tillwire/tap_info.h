@@ -55,7 +55,9 @@ struct tw_link_line { // a serial line
 };
 
 struct tw_link_settings { // CONFIG, where a line of zeros stays as it is
-    struct tw_link_line till, printer, scanner;
+    struct tw_link_line till;
+    struct tw_link_line printer;
+    struct tw_link_line scanner;
 };
 
 struct tw_link_info {

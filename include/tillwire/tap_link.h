@@ -133,16 +133,18 @@ uint32_t tw_link_crc32(uint32_t crc, const uint8_t *bytes, size_t len);
 // Little-endian fields, the same on every port.
 static inline void tw_link_put(uint8_t *out, uint64_t value, unsigned bytes)
 {
+    uint64_t rest = value;
     for (unsigned i = 0; i < bytes; i++) {
-        out[i] = (uint8_t)(value >> (8 * i));
+        out[i] = (uint8_t)rest;
+        rest >>= 8;
     }
 }
 
 static inline uint64_t tw_link_get(const uint8_t *in, unsigned bytes)
 {
     uint64_t value = 0;
-    for (unsigned i = 0; i < bytes; i++) {
-        value |= (uint64_t)in[i] << (8 * i);
+    for (unsigned i = bytes; i > 0; i--) {
+        value = (value << 8) | in[i - 1];
     }
     return value;
 }

@@ -4,7 +4,15 @@
 #include "firmware/port/arm/startup.h"
 
 __attribute__((section(".vectors"), used)) static const struct tw_vectors vectors = {
-    .handlers = {tw_start, tw_fault, tw_fault, tw_fault, tw_fault, tw_fault},
+    .handlers =
+        {
+            [TW_RESET_HANDLER] = tw_start,
+            [TW_NMI_HANDLER] = tw_fault,
+            [TW_HARD_FAULT_HANDLER] = tw_fault,
+            [TW_MEMORY_FAULT_HANDLER] = tw_fault,
+            [TW_BUS_FAULT_HANDLER] = tw_fault,
+            [TW_USAGE_FAULT_HANDLER] = tw_fault,
+        },
 };
 
 const void *tw_board_vectors(void)

@@ -11,8 +11,17 @@
 
 typedef void (*tw_handler)(void);
 
-// B1.5.3: the vector table. Entry 0 is the stack pointer; the exceptions follow, then the interrupts.
-enum { TW_EXCEPTIONS = 16, TW_SYSTICK_HANDLER = 14 };
+// B1.5.2, B1.5.3: the vector table. Entry 0 is the stack pointer; the exceptions follow, then the interrupts.
+enum {
+    TW_EXCEPTIONS = 16,
+    TW_RESET_HANDLER = 0,
+    TW_NMI_HANDLER = 1,
+    TW_HARD_FAULT_HANDLER = 2,
+    TW_MEMORY_FAULT_HANDLER = 3,
+    TW_BUS_FAULT_HANDLER = 4,
+    TW_USAGE_FAULT_HANDLER = 5,
+    TW_SYSTICK_HANDLER = 14,
+};
 struct tw_vectors {
     const void *stack;
     tw_handler handlers[TW_EXCEPTIONS - 1];
@@ -28,7 +37,10 @@ struct tw_vectors {
 
 // B3.3: SysTick, which counts the processor's clock down.
 struct tw_systick {
-    volatile uint32_t csr, rvr, cvr, calib;
+    volatile uint32_t csr;
+    volatile uint32_t rvr;
+    volatile uint32_t cvr;
+    volatile uint32_t calib;
 };
 #define TW_SYSTICK         ((struct tw_systick *)0xe000e010u)
 #define TW_SYSTICK_CSR_RUN 7u // enabled, with an interrupt, from the processor's clock

@@ -14,12 +14,12 @@ static enum tw_image_fault check(void *context, uint8_t slot, uint32_t floor)
     const struct tw_nvm *nvm = (const struct tw_nvm *)context;
     const struct tw_image_place place = {tw_board_id, slot, nvm->slot_bytes, floor};
     tw_board_feed_watchdog();
-    return tw_loader_check(nvm->bytes + nvm->slot_at[slot - 1], &place);
+    return tw_loader_check(&nvm->bytes[nvm->slot_at[slot - 1]], &place);
 }
 
 _Noreturn static void start(const struct tw_nvm *nvm, uint8_t slot)
 {
-    const void *vectors = nvm->bytes + nvm->slot_at[slot - 1] + TW_IMAGE_HEADER;
+    const void *vectors = &nvm->bytes[nvm->slot_at[slot - 1] + TW_IMAGE_HEADER];
     tw_board_feed_watchdog();
     tw_board_jump((const uint32_t *)vectors);
 }

@@ -23,7 +23,7 @@ static int load_key(mbedtls_ecp_group *group, mbedtls_ecp_point *key)
         code = mbedtls_mpi_read_binary(&key->X, tw_loader_key, COORDINATE);
     }
     if (code == 0) {
-        code = mbedtls_mpi_read_binary(&key->Y, tw_loader_key + COORDINATE, COORDINATE);
+        code = mbedtls_mpi_read_binary(&key->Y, &tw_loader_key[COORDINATE], COORDINATE);
     }
     if (code == 0) {
         code = mbedtls_mpi_lset(&key->Z, 1);
@@ -46,7 +46,7 @@ static int verify(const uint8_t digest[TW_IMAGE_HASH], const uint8_t signature[T
         code = mbedtls_mpi_read_binary(&r, signature, COORDINATE);
     }
     if (code == 0) {
-        code = mbedtls_mpi_read_binary(&s, signature + COORDINATE, COORDINATE);
+        code = mbedtls_mpi_read_binary(&s, &signature[COORDINATE], COORDINATE);
     }
     if (code == 0) {
         code = mbedtls_ecdsa_verify(&group, digest, TW_IMAGE_HASH, &key, &r, &s);
@@ -64,7 +64,7 @@ static enum tw_image_fault check_signature(const uint8_t *bytes)
     uint8_t digest[TW_IMAGE_HASH];
     tw_arm_image_hash(bytes, TW_IMAGE_SIGNED, digest);
     mbedtls_memory_buffer_alloc_init(heap, sizeof heap);
-    int code = verify(digest, bytes + TW_IMAGE_SIGNED);
+    int code = verify(digest, &bytes[TW_IMAGE_SIGNED]);
     mbedtls_memory_buffer_alloc_free();
     return code == 0 ? TW_IMAGE_GOOD : TW_IMAGE_BAD_SIGNATURE;
 }

@@ -125,7 +125,9 @@ bool tw_speeds_apply(void *port, const struct tw_link_settings *settings)
     speeds->asked = *settings;
     if (changed || !find) {
         speeds->waits = find;
-        speeds->finding = speeds->proving = speeds->failed = false;
+        speeds->finding = false;
+        speeds->proving = false;
+        speeds->failed = false;
     }
     if (!find) {
         set_both(speeds, settings->till, settings->printer);

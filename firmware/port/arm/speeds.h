@@ -20,9 +20,10 @@ struct tw_speeds {
     struct tw_link_settings asked; // by the agent
     struct tw_link_settings set;   // on the ports; baud 0: not found yet
     struct tw_speed pulses;
-    uint32_t bytes, misses; // of the till, when its speed was found
-    bool wire;              // the board is one
-    bool waits;             // to be one, until nothing is under way
+    uint32_t bytes;  // of the till, when its speed was found
+    uint32_t misses; // likewise
+    bool wire;       // the board is one
+    bool waits;      // to be one, until nothing is under way
     bool finding;
     bool proving; // the form, by the first bytes
     bool failed;  // it was another form

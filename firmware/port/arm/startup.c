@@ -9,7 +9,12 @@
 #include "firmware/port/arm/board.h"
 
 // Of the linker script.
-extern uint32_t tw_stack_top[], tw_data_from[], tw_data_start[], tw_data_end[], tw_bss_start[], tw_bss_end[];
+extern uint32_t tw_stack_top[];
+extern uint32_t tw_data_from[];
+extern uint32_t tw_data_start[];
+extern uint32_t tw_data_end[];
+extern uint32_t tw_bss_start[];
+extern uint32_t tw_bss_end[];
 
 int main(void);
 
@@ -22,9 +27,8 @@ _Noreturn static void start_fault(void)
 // Volatile, that no call of memcpy is made of it: that one is not in RAM yet.
 static void copy_words(volatile uint32_t *to, const volatile uint32_t *end, const volatile uint32_t *from)
 {
-    while (to < end) {
-        *to = from == NULL ? 0 : *from++;
-        to++;
+    for (size_t i = 0; &to[i] < end; i++) {
+        to[i] = from == NULL ? 0 : from[i];
     }
 }
 
@@ -41,5 +45,10 @@ _Noreturn void tw_start(void)
 // ARMv7-M ARM B1.5.3: what counts until VTOR says otherwise.
 __attribute__((section(".boot"), used)) static const struct tw_vectors boot_vectors = {
     .stack = tw_stack_top,
-    .handlers = {tw_start, start_fault, start_fault},
+    .handlers =
+        {
+            [TW_RESET_HANDLER] = tw_start,
+            [TW_NMI_HANDLER] = start_fault,
+            [TW_HARD_FAULT_HANDLER] = start_fault,
+        },
 };

@@ -97,7 +97,7 @@ static void start_tap(struct parts *parts)
 static void start_updater(struct parts *parts)
 {
     const struct tw_nvm *nvm = tw_board_nvm();
-    bool in_b = tw_image_start >= nvm->bytes + nvm->slot_at[1];
+    bool in_b = tw_image_start >= &nvm->bytes[nvm->slot_at[1]];
     const struct tw_updater_port port = {
         .nvm = nvm,
         .log = &parts->log,

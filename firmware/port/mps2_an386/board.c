@@ -48,10 +48,10 @@ void tw_board_unlock(uint32_t state)
 
 void tw_board_serial(uint8_t serial[12])
 {
-    memcpy(serial, TW_PSRAM + FACTORY_AT, SERIAL_BYTES);
+    (void)memcpy(serial, &TW_PSRAM[FACTORY_AT], SERIAL_BYTES);
 }
 
 void tw_board_entropy(uint8_t bytes[16])
 {
-    memcpy(bytes, TW_PSRAM + FACTORY_AT + SERIAL_BYTES, CHANCE_BYTES);
+    (void)memcpy(bytes, &TW_PSRAM[FACTORY_AT + SERIAL_BYTES], CHANCE_BYTES);
 }

@@ -70,9 +70,13 @@ struct tw_watchdog {
 
 enum tw_interrupt {
     TW_IRQ_UART0 = 0,
+    TW_IRQ_UART0_TX = 1,
     TW_IRQ_UART1 = 2,
+    TW_IRQ_UART1_TX = 3,
     TW_IRQ_UART2 = 4,
+    TW_IRQ_UART2_TX = 5,
     TW_IRQ_UART3 = 18,
+    TW_IRQ_UART3_TX = 19,
     TW_IRQS = 32,
 };
 

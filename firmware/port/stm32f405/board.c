@@ -13,7 +13,9 @@ const uint32_t tw_board_id = TW_LINK_BOARD_STM32F405;
 
 // A timer's clock is twice its bus's, unless that is not divided (RM0090 7.2, figure 16).
 struct clock {
-    uint32_t hz, bus_hz, timer_hz;
+    uint32_t hz;
+    uint32_t bus_hz;
+    uint32_t timer_hz;
 };
 static struct clock clock;
 
@@ -141,13 +143,13 @@ void tw_board_unlock(uint32_t state)
 // Only where the chip is the one whose manual names the place.
 void tw_board_serial(uint8_t serial[12])
 {
-    memset(serial, 0, 12);
+    (void)memset(serial, 0, 12);
     uint32_t device = TW_DBGMCU_IDCODE & TW_DEVICE_MASK;
     if (device != TW_DEVICE_F405 && device != TW_DEVICE_REV_A) {
         return;
     }
     for (unsigned i = 0; i < 3; i++) {
-        tw_link_put(serial + 4 * i, TW_UNIQUE_ID[i], 4);
+        tw_link_put(&serial[4 * i], TW_UNIQUE_ID[i], 4);
     }
 }
 
@@ -175,7 +177,7 @@ static void memory_noise(uint32_t words[4])
     enum { NOISE_BYTES = 4096 };
     const uint8_t *noise = (const uint8_t *)0x20010000u;
     for (unsigned i = 0; i < 4; i++) {
-        words[i] = tw_link_crc32(i, noise + i * NOISE_BYTES, NOISE_BYTES);
+        words[i] = tw_link_crc32(i, &noise[i * NOISE_BYTES], NOISE_BYTES);
     }
 }
 
@@ -185,5 +187,7 @@ void tw_board_entropy(uint8_t bytes[16])
     if (!random_words(words)) {
         memory_noise(words);
     }
-    memcpy(bytes, words, sizeof words);
+    for (unsigned i = 0; i < 4; i++) {
+        tw_link_put(&bytes[4 * i], words[i], 4);
+    }
 }

@@ -20,7 +20,9 @@ enum {
 };
 
 struct sector {
-    uint32_t at, len, number;
+    uint32_t at;
+    uint32_t len;
+    uint32_t number;
 };
 static const struct sector sectors[] = {
     {0x08000, 0x4000, 2},
@@ -104,10 +106,10 @@ static int write_all(uint32_t at, const uint8_t *bytes, size_t len)
 {
     size_t done = 0;
     while (done < len) {
-        uint8_t *to = FLASH + at + done;
+        uint8_t *to = &FLASH[at + done];
         bool word = ((at + done) & 3u) == 0 && len - done >= 4;
         int outcome =
-            word ? write_word((volatile uint32_t *)(void *)to, bytes + done) : write_byte(to, bytes[done]);
+            word ? write_word((volatile uint32_t *)(void *)to, &bytes[done]) : write_byte(to, bytes[done]);
         if (outcome != 0) {
             return outcome;
         }
@@ -126,7 +128,7 @@ static int write(void *port, uint32_t at, const uint8_t *bytes, size_t len)
     open_flash();
     int outcome = write_all(at, bytes, len);
     close_flash();
-    if (outcome == 0 && memcmp(FLASH + at, bytes, len) != 0) {
+    if (outcome == 0 && memcmp(&FLASH[at], bytes, len) != 0) {
         outcome = TW_ERR_IO;
     }
     return outcome;

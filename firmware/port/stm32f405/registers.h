@@ -77,7 +77,6 @@ struct tw_rcc {
 #define TW_RCC_PLLCFGR_P_2    (0u << 16)
 #define TW_RCC_PLLCFGR_HSE    (1u << 22)
 #define TW_RCC_PLLCFGR_Q(n)   ((uint32_t)(n) << 24)
-#define TW_RCC_CFGR_SW        0x3u
 #define TW_RCC_CFGR_SW_PLL    0x2u
 #define TW_RCC_CFGR_SWS       (3u << 2)
 #define TW_RCC_CFGR_SWS_PLL   (2u << 2)
@@ -115,14 +114,7 @@ struct tw_gpio {
 
 enum tw_gpio_mode { TW_GPIO_INPUT = 0, TW_GPIO_OUTPUT = 1, TW_GPIO_ALTERNATE = 2 };
 
-// ---- 9.2 system configuration, 12.3 external interrupts
-
-struct tw_syscfg {
-    tw_register memrmp;    // 9.2.1
-    tw_register pmc;       // 9.2.2
-    tw_register exticr[4]; // 9.2.3 to 9.2.6: port of each line, four bits a line; 0: port A
-};
-#define TW_SYSCFG ((struct tw_syscfg *)0x40013800u)
+// ---- 12.3 external interrupts; out of reset all lines are port A's (9.2.3)
 
 struct tw_exti {
     tw_register imr;   // 12.3.1
@@ -195,7 +187,6 @@ struct tw_usart {
 #define TW_USART3 ((struct tw_usart *)0x40004800u)
 #define TW_USART6 ((struct tw_usart *)0x40011400u)
 
-#define TW_USART_SR_PE      (1u << 0)
 #define TW_USART_SR_FE      (1u << 1)
 #define TW_USART_SR_ORE     (1u << 3)
 #define TW_USART_SR_RXNE    (1u << 5)

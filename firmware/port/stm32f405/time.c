@@ -9,7 +9,8 @@
 #include "firmware/port/stm32f405/registers.h"
 
 static struct {
-    uint32_t last, laps; // of TIM2, so that 64 bits are counted
+    uint32_t last; // of TIM2
+    uint32_t laps; // of it, so that 64 bits are counted
     void (*work)(void);
 } time;
 

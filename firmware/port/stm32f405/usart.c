@@ -103,6 +103,8 @@ void tw_board_set_ready(enum tw_port port, bool ready)
         TW_GPIOA->bsrr = 1u << (ready ? TW_PIN_TILL_RTS + 16 : TW_PIN_TILL_RTS);
     } else if (port == TW_PORT_PRINTER) {
         TW_GPIOA->bsrr = 1u << (ready ? TW_PIN_PRINTER_RTS + 16 : TW_PIN_PRINTER_RTS);
+    } else {
+        // The other two have no such line.
     }
 }
 
@@ -112,8 +114,9 @@ enum { WIDTHS = 64 };
 
 static struct {
     uint32_t widths[WIDTHS];
-    _Atomic uint32_t put, taken; // they wrap
-    _Atomic uint32_t edge;       // time of the newest
+    _Atomic uint32_t put; // it and `taken` wrap
+    _Atomic uint32_t taken;
+    _Atomic uint32_t edge; // time of the newest
 } pulses;
 
 // An edge that comes while this one is served leaves its line pending, so that the last level wins.

@@ -14,8 +14,16 @@ _Static_assert(sizeof(struct board_vectors) <= 512, "alignment of the table");
 
 // Interrupts that nobody enables have no handler; should one come, that is a fault.
 __attribute__((section(".vectors"), used)) static const struct board_vectors vectors = {
-    .exceptions = {.handlers = {tw_start, tw_fault, tw_fault, tw_fault, tw_fault,
-                                tw_fault, [TW_SYSTICK_HANDLER] = tw_tick}},
+    .exceptions.handlers =
+        {
+            [TW_RESET_HANDLER] = tw_start,
+            [TW_NMI_HANDLER] = tw_fault,
+            [TW_HARD_FAULT_HANDLER] = tw_fault,
+            [TW_MEMORY_FAULT_HANDLER] = tw_fault,
+            [TW_BUS_FAULT_HANDLER] = tw_fault,
+            [TW_USAGE_FAULT_HANDLER] = tw_fault,
+            [TW_SYSTICK_HANDLER] = tw_tick,
+        },
     .interrupts =
         {
             [TW_IRQ_EXTI0] = tw_wire_ready,
