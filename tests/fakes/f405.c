@@ -189,10 +189,14 @@ static void take_chance(struct f405 *chip)
 
 static const uint32_t usarts[F405_USARTS] = {F405_USART1, F405_USART2, F405_USART3, F405_USART6};
 
-static void look_at_usart(const struct f405 *chip, uint32_t at)
+// 30.6.1: what came, and what was wrong with it, is over when SR and then DR was read.
+static void look_at_usart(const struct f405 *chip, uint32_t at, bool writes)
 {
-    enum { COMPLETE = 1 << 6 };
+    enum { RECEIVED = 0x2f, COMPLETE = 1 << 6 };
     for (unsigned i = 0; i < F405_USARTS; i++) {
+        if (at == usarts[i] + F405_DR && !writes) {
+            f405_change(usarts[i] + F405_SR, RECEIVED, 0);
+        }
         if (at == usarts[i] + F405_SR) {
             f405_change(at, COMPLETE, chip->now_us >= chip->sending_until_us[i] ? COMPLETE : 0);
         }
@@ -201,11 +205,11 @@ static void look_at_usart(const struct f405 *chip, uint32_t at)
 
 // ---- all of it
 
-static void touch(void *user, uint32_t at)
+static void touch(void *user, uint32_t at, bool writes)
 {
     struct f405 *chip = user;
     check_gate(chip, at);
-    look_at_usart(chip, at);
+    look_at_usart(chip, at, writes);
     f405_flash_look(chip, at);
     switch (at) {
     case F405_TIM2_CNT:
@@ -248,8 +252,12 @@ static bool store_bits(struct f405 *chip, uint32_t at, uint32_t value)
     case F405_EXTI + F405_PR:
         f405_change(at, value, 0);
         return true;
-    case F405_TIM2_EGR:
+    case F405_TIM2_EGR: // 18.4.6: begins anew, and takes over what was set
         chip->tim2 = (value & 1) != 0 ? 0 : chip->tim2;
+        chip->tim2_prescaler = (value & 1) != 0 ? trapped_get(F405_TIM2_PSC) : chip->tim2_prescaler;
+        return true;
+    case F405_TIM5_EGR:
+        chip->tim5_top = (value & 1) != 0 ? trapped_get(F405_TIM5_ARR) : chip->tim5_top;
         return true;
     default:
         return false;

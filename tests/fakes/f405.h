@@ -34,7 +34,10 @@ enum {
     F405_TIM2_CNT = 0x40000024,
     F405_TIM2_PSC = 0x40000028,
     F405_TIM2_ARR = 0x4000002c,
+    F405_TIM5_CR1 = 0x40000c00,
+    F405_TIM5_EGR = 0x40000c14,
     F405_TIM5_CNT = 0x40000c24,
+    F405_TIM5_ARR = 0x40000c2c,
     F405_IWDG_KR = 0x40003000,
     F405_IWDG_PR = 0x40003004,
     F405_IWDG_RLR = 0x40003008,
@@ -99,10 +102,11 @@ struct f405 {
     bool busy_for_ever;            // from its next operation on
     // what happened
     uint64_t now_us;
-    const char *wrong;           // what the manual forbids, first of all; NULL: nothing
-    uint32_t operations, stalls; // of the flash; stores to FLASH_CR while it was busy (3.6.1)
-    bool stale;                  // caches may hold what the flash held before
-    uint32_t feeds;              // of the watchdog
+    const char *wrong;                 // what the manual forbids, first of all; NULL: nothing
+    uint32_t operations, stalls;       // of the flash; stores to FLASH_CR while it was busy (3.6.1)
+    bool stale;                        // caches may hold what the flash held before
+    uint32_t feeds;                    // of the watchdog
+    uint32_t tim2_prescaler, tim5_top; // as the timers have taken them over
     uint64_t fed_us, longest_unfed_us;
     size_t count; // of stores; those that find no room here are not kept
     struct f405_store stores[F405_MOST_STORES];

@@ -127,7 +127,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
     *step = (struct step){.area = area, .at = (uint32_t)at, .code = registers[REG_RIP]};
     step->writes = (registers[REG_ERR] & FAULT_WRITES) != 0;
     if (area->kind == TRAPPED_ALL) {
-        trapped.model.touch(trapped.model.user, step->at);
+        trapped.model.touch(trapped.model.user, step->at, step->writes);
     }
     memcpy(step->old, window(), WINDOW);
     if (area->kind == TRAPPED_STORES) {
@@ -181,6 +181,10 @@ void trapped_watch(const struct trapped_model *model)
     trapped.model = *model;
     struct sigaction fault = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     struct sigaction step = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
-    (void)sigaction(SIGSEGV, &fault, &trapped.fault_before);
+    struct sigaction before;
+    (void)sigaction(SIGSEGV, &fault, &before);
+    if (before.sa_sigaction != on_fault) { // once is enough
+        trapped.fault_before = before;
+    }
     (void)sigaction(SIGTRAP, &step, NULL);
 }

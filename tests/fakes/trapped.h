@@ -24,7 +24,7 @@ enum trapped_kind {
 // What a model is told. `touch`: before a register is read, or read and written. `store`: after a store of
 // `width` bytes at `at`; in memory now is what was there before, and the model puts what it makes of `value`.
 struct trapped_model {
-    void (*touch)(void *user, uint32_t at);
+    void (*touch)(void *user, uint32_t at, bool writes);
     void (*store)(void *user, uint32_t at, uint32_t value, unsigned width);
     void *user;
 };

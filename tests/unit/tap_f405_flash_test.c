@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The flash driver of the STM32F405 port, as it is flashed, against a model of the chip's flash at the chip's
-// own addresses (tests/fakes/f405.h). It shows that the driver does what RM0090 3.6 asks for, in order, and
-// what it does when the flash does not; not that the manual was read rightly, nor how long a real flash
-// takes. Where a busy flash would hold the bus, and with it the processor, the model goes on and counts
-// (`stalls`).
+// The flash driver of the STM32F405 port, from the sources that are flashed, against a model of the chip's
+// flash at the chip's own addresses (tests/fakes/f405.h). It shows that the driver does what RM0090 3.6 asks
+// for, in order, and what it does when the flash does not; not that the manual was read rightly, nor how long
+// a real flash takes. Where a busy flash would hold the bus, and with it the processor, the model goes on and
+// counts (`stalls`).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the STM32F405 port puts into its registers for a serial line, as it is flashed, against a model of the
-// chip at the chip's own addresses (tests/fakes/f405.h). Wanted values are worked out by hand from RM0090 30.
-// It shows that registers hold what the manual asks for, and in what order; not a single bit on a wire.
+// What the STM32F405 port puts into its registers for a serial line, from the sources that are flashed,
+// against a model of the chip at the chip's own addresses (tests/fakes/f405.h). Wanted values are worked out
+// by hand from RM0090 30. It shows that registers hold what the manual asks for, and in what order; not a
+// single bit on a wire.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
