@@ -11,6 +11,7 @@ import random
 import re
 import shutil
 import time
+import zoneinfo
 
 import support
 from process import wait_until
@@ -19,10 +20,11 @@ from support import on_stage, receipt, shared_data
 KILLS, SEED, TRANSACTIONS = 6, 1, 10000
 PER_FILE = 700  # transactions, where the agent is killed
 GROWTH_MIB = 8  # of the agent, however large a file is
+STORE_TIME = zoneinfo.ZoneInfo("Europe/Berlin")  # of tools/sim/stage.py; its days are not always those of this machine
 
 
 def transaction(number, amount=199, till="07", day=None):
-    day = day or datetime.date.today().isoformat()
+    day = day or datetime.datetime.now(STORE_TIME).date().isoformat()
     money = f"{amount / 100:.2f}"
     return (f"<Transaction><RetailStoreID>0042</RetailStoreID><WorkstationID>{till}</WorkstationID>"
             f"<SequenceNumber>{number}</SequenceNumber><BusinessDayDate>{day}</BusinessDayDate>"

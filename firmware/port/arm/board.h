@@ -76,7 +76,8 @@ TW_MUST_CHECK bool tw_board_set_line(enum tw_port port, const struct tw_link_lin
 // Whether the hardware can do such a line. Baud 0: at any speed that is found.
 bool tw_board_knows_line(const struct tw_link_line *line);
 
-// Sends nothing more through `port` until it is set, and waits until what was begun has left: 22 ms each at most.
+// Sends nothing more through `port` until it is set, and waits until what was begun has left: 22 ms each at
+// most.
 void tw_board_finish(enum tw_port port);
 
 // Whether the board can be a wire. One that cannot has lines that work at any speed, baud 0 too.
