@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The board's serial lines above its registers: what may be swallowed (P5). How ports are set and speeds
-// found is in tap_speeds_test.c.
+// found is in tap_speeds_test.c; the board is the one of tests/fakes/speeds_world.c.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,31 +10,6 @@
 #include <cmocka.h>
 
 #include "firmware/port/arm/lines.h"
-
-// ---- a board
-
-uint32_t tw_board_lock(void)
-{
-    return 0;
-}
-
-void tw_board_unlock(uint32_t state)
-{
-    (void)state;
-}
-
-void tw_board_kick(enum tw_port port)
-{
-    (void)port;
-}
-
-void tw_board_set_ready(enum tw_port port, bool ready)
-{
-    (void)port;
-    (void)ready;
-}
-
-// ---- tests
 
 static void what_a_till_prints_is_data_with_any_flow(void **state)
 {
