@@ -6,6 +6,8 @@
 #ifndef TW_FAKE_EXPORT_WORLD_H
 #define TW_FAKE_EXPORT_WORLD_H
 
+#include <time.h>
+
 #include "agent/lane/poslog.h"
 #include "tests/fakes/lane_world.h"
 
@@ -32,9 +34,10 @@ int64_t export_files(const struct world *world, const char *name, const char *wh
 int64_t export_put_away(struct world *world);
 // Until another file was put away.
 void export_wait_for_answer(struct world *world, int64_t before);
-// Runs for a while: nothing more is to come.
+// All that was submitted is answered, and what was submitted upon that: nothing more is to come.
 void export_let_be(struct world *world);
-// A file begins; its next bytes; a whole one, until it is put away; one of these transactions, in "export".
+// A file begins; its next bytes, as fast as they are taken; a whole one, until it is put away; one of these
+// transactions, in "export".
 void export_begin(struct world *world, const char *name);
 void export_feed(struct world *world, const char *name, struct tw_slice text);
 void export_drop_text(struct world *world, const char *name, struct tw_slice text);
@@ -43,9 +46,9 @@ void export_drop(struct world *world, const char *transactions);
 void export_expect_data(struct world *world, uint64_t sequence, const char *key, const char *expected);
 // How many an event has.
 size_t export_witnesses(struct world *world, uint64_t sequence);
-// So many seconds from now, as tills write it.
-void export_local_time(int64_t offset_s, char out[20]);
+// A time as tills write it.
+void export_local_time(time_t at, char out[20]);
 // A sale of that time.
-void export_drop_at(struct world *world, const char *number, int64_t offset_s);
+void export_drop_at(struct world *world, const char *number, time_t at);
 
 #endif

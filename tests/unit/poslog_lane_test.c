@@ -164,13 +164,14 @@ static void a_sale_too_large_for_an_event_is_told(void **state)
 static void a_scan_belongs_to_a_sale_that_ended_after_it(void **state)
 {
     struct world *world = *state;
+    const time_t now = time(NULL);
     tw_lane_scan(world->lane, "scanner", NULL, tw_slice_of(CARD), NULL, NULL);
     world_expect_events(world, 1);
-    export_drop_at(world, "1", -60);     // came late: the customer before
-    export_drop_at(world, "2", 40 * 60); // a clock that is far ahead
-    export_drop_at(world, "3", 60);
-    export_drop_at(world, "4", 61);
-    export_drop_at(world, "3", 60);
+    export_drop_at(world, "1", now - 60);      // came late: the customer before
+    export_drop_at(world, "2", now + 40 * 60); // a clock that is far ahead
+    export_drop_at(world, "3", now + 60);
+    export_drop_at(world, "4", now + 61);
+    export_drop_at(world, "3", now + 60);
     world_expect_events(world, 5);
     assert_false(world_has_customer(world, 2, CARD));
     assert_false(world_has_customer(world, 3, CARD));
