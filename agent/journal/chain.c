@@ -62,7 +62,7 @@ static int walk_next(struct walk *walk, struct tw_buf *out, struct tw_journal_pa
         return rc;
     }
     tw_seal_sha256(tw_slice_make(out->ptr + begin, out->len - begin), walk->hash);
-    tw_ring_put(&walk->chain->ring, walk->next, walk->hash);
+    tw_ring_put(&walk->chain->ring, walk->next, walk->hash, (uint32_t)row.stored.sealed.len);
     *dead = row.stored.state == TW_RECORD_DEAD;
     *payload = (struct tw_journal_payload){
         .sequence = walk->next,
@@ -100,6 +100,11 @@ int tw_chain_hash(struct tw_chain *chain, const struct tw_chain_start *start, ui
                   uint8_t out[32])
 {
     struct walk walk;
+    const uint8_t *known = sequence > start->through ? tw_ring_get(&chain->ring, sequence) : NULL;
+    if (known != NULL) {
+        memcpy(out, known, sizeof walk.hash);
+        return TW_OK;
+    }
     int rc = walk_to(&walk, chain, start, sequence + 1);
     tw_table_end(chain->table);
     if (rc <= 0) {

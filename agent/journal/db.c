@@ -368,7 +368,7 @@ static int set_up(struct tw_db *db, const struct tw_db_options *options, bool is
         "PRAGMA journal_mode=WAL",
         options->durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
         "PRAGMA journal_size_limit=4194304",
-        "PRAGMA wal_autocheckpoint=1000",
+        "PRAGMA wal_autocheckpoint=4000",
         "PRAGMA temp_store=MEMORY",
         "PRAGMA mmap_size=0",
         "PRAGMA secure_delete=FAST",

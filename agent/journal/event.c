@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tillwire/event.h"
 
-#include <inttypes.h>
 #include <time.h>
 
 #include "tillwire/json.h"
@@ -43,7 +42,7 @@ const char *tw_event_type_family(enum tw_event_type type)
 }
 
 // The last `count` digits.
-static void put_digits(char *out, int count, int number)
+static void put_digits(char *out, int count, uint64_t number)
 {
     for (; count > 0; count--, number /= 10) {
         out[count - 1] = (char)('0' + number % 10);
@@ -61,13 +60,13 @@ void tw_event_time(int64_t wall_ms, char out[25])
     struct tm tm;
     (void)gmtime_r(&when, &tm);
     (void)strcpy(out, "0000-00-00T00:00:00.000Z");
-    put_digits(out, 4, tm.tm_year + 1900);
-    put_digits(out + 5, 2, tm.tm_mon + 1);
-    put_digits(out + 8, 2, tm.tm_mday);
-    put_digits(out + 11, 2, tm.tm_hour);
-    put_digits(out + 14, 2, tm.tm_min);
-    put_digits(out + 17, 2, tm.tm_sec);
-    put_digits(out + 20, 3, (int)(since_ms % 1000));
+    put_digits(out, 4, (uint64_t)(tm.tm_year + 1900));
+    put_digits(out + 5, 2, (uint64_t)(tm.tm_mon + 1));
+    put_digits(out + 8, 2, (uint64_t)tm.tm_mday);
+    put_digits(out + 11, 2, (uint64_t)tm.tm_hour);
+    put_digits(out + 14, 2, (uint64_t)tm.tm_min);
+    put_digits(out + 17, 2, (uint64_t)tm.tm_sec);
+    put_digits(out + 20, 3, (uint64_t)(since_ms % 1000));
 }
 
 static const char *clock_name(enum tw_clock_trust clock)
@@ -83,43 +82,87 @@ static const char *clock_name(enum tw_clock_trust clock)
     return "suspect";
 }
 
-static void add_time(struct tw_buf *out, const char *name, int64_t wall_ms)
+// ---- the published form ----
+
+#define LITERAL(text)                                                                                        \
+    {                                                                                                        \
+        (const uint8_t *)(text), sizeof(text) - 1                                                            \
+    }
+
+// All of them, one after another. An event has many, and many are written: the room is looked for once.
+static void add_all(struct tw_buf *out, const struct tw_slice *pieces, size_t count)
 {
-    char text[25];
-    tw_event_time(wall_ms, text);
-    tw_buf_add_text(out, name);
-    tw_buf_add(out, text, 24);
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += pieces[i].len;
+    }
+    if (!tw_buf_reserve(out, bytes)) {
+        return;
+    }
+    uint8_t *at = out->ptr + out->len;
+    for (size_t i = 0; i < count; i++) {
+        at = mempcpy(at, pieces[i].ptr, pieces[i].len);
+    }
+    *at = 0;
+    out->len += bytes;
+}
+
+// Decimal digits; what is written ends at the end of `out`.
+static struct tw_slice put_number(int64_t number, char out[20])
+{
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    size_t at = 20;
+    do {
+        out[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (number < 0) {
+        out[--at] = '-';
+    }
+    return tw_slice_make(out + at, 20 - at);
 }
 
 void tw_event_write(const struct tw_event_row *row, const char *source, const char *epoch,
                     const char *prevhash, struct tw_buf *out)
 {
-    char id[37];
+    char id[37], time[25], recorded[25], sequence[20], monotonic[20];
     tw_uuid_text(row->id, id);
-    tw_buf_add_text(out, "{\"specversion\":\"1.0\",\"id\":\"");
-    tw_buf_add_text(out, id);
-    tw_buf_add_text(out, "\",\"source\":\"");
-    tw_buf_add_text(out, source);
-    tw_buf_add_text(out, "\",\"type\":\"");
-    tw_buf_add_text(out, tw_event_type_name(row->type));
-    tw_buf_add_text(out, "\",\"subject\":");
+    tw_event_time(row->time_ms, time);
+    tw_event_time(row->recorded_ms, recorded);
+    put_digits(sequence, sizeof sequence, row->sequence);
+    const struct tw_slice before[] = {
+        LITERAL("{\"specversion\":\"1.0\",\"id\":\""),
+        tw_slice_of(id),
+        LITERAL("\",\"source\":\""),
+        tw_slice_of(source),
+        LITERAL("\",\"type\":\""),
+        tw_slice_of(tw_event_type_name(row->type)),
+        LITERAL("\",\"subject\":"),
+    };
+    const struct tw_slice behind[] = {
+        LITERAL(",\"time\":\""),
+        tw_slice_of(time),
+        LITERAL("\",\"datacontenttype\":\"application/json\",\"dataschema\":\"urn:tillwire:schema:"),
+        tw_slice_of(tw_event_type_schema(row->type)),
+        LITERAL(":1\",\"sequence\":\""),
+        tw_slice_make(sequence, sizeof sequence),
+        LITERAL("\",\"epoch\":\""),
+        tw_slice_of(epoch),
+        LITERAL("\",\"recordedtime\":\""),
+        tw_slice_of(recorded),
+        LITERAL("\",\"bootid\":\""),
+        tw_slice_of(row->boot),
+        LITERAL("\",\"monotonicms\":\""),
+        put_number(row->monotonic_ms, monotonic),
+        LITERAL("\",\"clock\":\""),
+        tw_slice_of(clock_name(row->clock)),
+        LITERAL("\",\"prevhash\":\""),
+        tw_slice_of(prevhash),
+        LITERAL("\",\"data\":"),
+        row->data,
+        LITERAL("}"),
+    };
+    add_all(out, before, sizeof before / sizeof *before);
     tw_json_dump_text(row->subject, out);
-    add_time(out, ",\"time\":\"", row->time_ms);
-    tw_buf_add_text(out, "\",\"datacontenttype\":\"application/json\",\"dataschema\":\"urn:tillwire:schema:");
-    tw_buf_add_text(out, tw_event_type_schema(row->type));
-    tw_buf_add_text(out, ":1\",\"sequence\":\"");
-    tw_buf_printf(out, "%020" PRIu64, row->sequence);
-    tw_buf_add_text(out, "\",\"epoch\":\"");
-    tw_buf_add_text(out, epoch);
-    add_time(out, "\",\"recordedtime\":\"", row->recorded_ms);
-    tw_buf_add_text(out, "\",\"bootid\":\"");
-    tw_buf_add_text(out, row->boot);
-    tw_buf_printf(out, "\",\"monotonicms\":\"%" PRId64, row->monotonic_ms);
-    tw_buf_add_text(out, "\",\"clock\":\"");
-    tw_buf_add_text(out, clock_name(row->clock));
-    tw_buf_add_text(out, "\",\"prevhash\":\"");
-    tw_buf_add_text(out, prevhash);
-    tw_buf_add_text(out, "\",\"data\":");
-    tw_buf_add(out, row->data.ptr, row->data.len);
-    tw_buf_add_text(out, "}");
+    add_all(out, behind, sizeof behind / sizeof *behind);
 }

@@ -4,6 +4,7 @@
 // Before the texts of a row. `row` has the lengths of its texts, and no addresses.
 struct head {
     enum tw_record_state state;
+    size_t sealed_bytes;
     struct tw_event_row row;
     char boot[37];
 };
@@ -24,9 +25,9 @@ void tw_fresh_forget(struct tw_fresh *fresh)
 }
 
 void tw_fresh_put(struct tw_fresh *fresh, int64_t n, enum tw_record_state state,
-                  const struct tw_event_row *row)
+                  const struct tw_event_row *row, size_t sealed_bytes)
 {
-    struct head head = {.state = state, .row = *row};
+    struct head head = {.state = state, .sealed_bytes = sealed_bytes, .row = *row};
     size_t bytes = sizeof head + row->subject.len + row->data.len;
     if (n != fresh->next || bytes > TW_FRESH_BYTES - fresh->rows.len) {
         tw_fresh_forget(fresh);
@@ -74,8 +75,11 @@ bool tw_fresh_read(struct tw_fresh *fresh, struct tw_stored *stored, struct tw_e
     }
     const struct head head = head_at(fresh, fresh->at);
     const uint8_t *bytes = fresh->rows.ptr + fresh->at;
-    *stored = (struct tw_stored){
-        .n = fresh->place, .type = head.row.type, .time_ms = head.row.time_ms, .state = head.state};
+    *stored = (struct tw_stored){.n = fresh->place,
+                                 .type = head.row.type,
+                                 .time_ms = head.row.time_ms,
+                                 .state = head.state,
+                                 .sealed.len = head.sealed_bytes};
     *row = head.row;
     row->boot = (const char *)bytes + offsetof(struct head, boot);
     row->subject.ptr = bytes + sizeof head;

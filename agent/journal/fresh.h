@@ -24,13 +24,15 @@ void tw_fresh_free(struct tw_fresh *fresh);
 // Nothing of it holds any more.
 void tw_fresh_forget(struct tw_fresh *fresh);
 
-// The row was written at `n`. Where that is not right behind the one before, those are forgotten.
+// The row was written at `n`, sealed in so many bytes. Where that is not right behind the one before, those
+// are forgotten.
 void tw_fresh_put(struct tw_fresh *fresh, int64_t n, enum tw_record_state state,
-                  const struct tw_event_row *row);
+                  const struct tw_event_row *row, size_t sealed_bytes);
 
 // Goes to the row at `n`. False: it is not here.
 bool tw_fresh_seek(struct tw_fresh *fresh, int64_t n);
-// Reads the row there and goes on to the next one. Sets of `stored` place, type, time and state. False: that
+// Reads the row there and goes on to the next one. Sets of `stored` place, type, time, state and the length
+// of what is sealed. False: that
 // was the last one.
 bool tw_fresh_read(struct tw_fresh *fresh, struct tw_stored *stored, struct tw_event_row *row);
 // All of them were read.

@@ -399,7 +399,12 @@ int tw_outbox_acknowledge(struct tw_outbox *outbox, uint64_t through)
     uint64_t bytes = 0;
     uint64_t dead = 0;
     int rc = tw_outbox_hash(outbox, through, head);
-    rc = rc != TW_OK ? rc : size_between(outbox, state->start.through + 1, through, &bytes, &dead);
+    // Rows that were composed stay as they are but for a rejection.
+    bool known = rc == TW_OK && state->dead_rows == 0 &&
+                 tw_ring_bytes(&outbox->chain.ring, state->start.through + 1, through, &bytes);
+    if (rc == TW_OK && !known) {
+        rc = size_between(outbox, state->start.through + 1, through, &bytes, &dead);
+    }
     if (rc != TW_OK) {
         return rc;
     }

@@ -6,7 +6,7 @@
 
 void tw_ring_free(struct tw_ring *ring)
 {
-    free(ring->hashes);
+    free(ring->rows);
     *ring = (struct tw_ring){0};
 }
 
@@ -18,21 +18,21 @@ void tw_ring_clear(struct tw_ring *ring)
 static bool grow(struct tw_ring *ring)
 {
     size_t cap = ring->cap == 0 ? 64 : ring->cap * 2;
-    uint8_t(*grown)[32] = cap <= TW_RING_MAX ? malloc(cap * sizeof *grown) : NULL;
+    struct tw_ring_row *grown = cap <= TW_RING_MAX ? malloc(cap * sizeof *grown) : NULL;
     if (grown == NULL) {
         return false;
     }
     for (size_t i = 0; i < ring->count; i++) {
         uint64_t sequence = ring->first + i;
-        memcpy(grown[sequence & (cap - 1)], ring->hashes[sequence & (ring->cap - 1)], sizeof *grown);
+        grown[sequence & (cap - 1)] = ring->rows[sequence & (ring->cap - 1)];
     }
-    free(ring->hashes);
-    ring->hashes = grown;
+    free(ring->rows);
+    ring->rows = grown;
     ring->cap = cap;
     return true;
 }
 
-void tw_ring_put(struct tw_ring *ring, uint64_t sequence, const uint8_t hash[32])
+void tw_ring_put(struct tw_ring *ring, uint64_t sequence, const uint8_t hash[32], uint32_t bytes)
 {
     if (ring->count > 0 && sequence != ring->first + ring->count) {
         return;
@@ -47,14 +47,34 @@ void tw_ring_put(struct tw_ring *ring, uint64_t sequence, const uint8_t hash[32]
     if (ring->count == 0) {
         ring->first = sequence;
     }
-    memcpy(ring->hashes[sequence & (ring->cap - 1)], hash, sizeof *ring->hashes);
+    struct tw_ring_row *row = &ring->rows[sequence & (ring->cap - 1)];
+    memcpy(row->hash, hash, sizeof row->hash);
+    row->bytes = bytes;
     ring->count++;
+}
+
+static const struct tw_ring_row *row_of(const struct tw_ring *ring, uint64_t sequence)
+{
+    bool held = ring->count > 0 && sequence >= ring->first && sequence - ring->first < ring->count;
+    return held ? &ring->rows[sequence & (ring->cap - 1)] : NULL;
 }
 
 const uint8_t *tw_ring_get(const struct tw_ring *ring, uint64_t sequence)
 {
-    bool held = ring->count > 0 && sequence >= ring->first && sequence - ring->first < ring->count;
-    return held ? ring->hashes[sequence & (ring->cap - 1)] : NULL;
+    const struct tw_ring_row *row = row_of(ring, sequence);
+    return row != NULL ? row->hash : NULL;
+}
+
+bool tw_ring_bytes(const struct tw_ring *ring, uint64_t first, uint64_t last, uint64_t *bytes)
+{
+    if (row_of(ring, first) == NULL || row_of(ring, last) == NULL) {
+        return false;
+    }
+    *bytes = 0;
+    for (uint64_t sequence = first; sequence <= last; sequence++) {
+        *bytes += row_of(ring, sequence)->bytes;
+    }
+    return true;
 }
 
 uint64_t tw_ring_below(const struct tw_ring *ring, uint64_t sequence)

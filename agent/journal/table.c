@@ -150,7 +150,7 @@ int tw_table_put(struct tw_table *table, const struct tw_life *life, int64_t n, 
 {
     int rc = put(table, TW_JOURNAL_SQL_EVENTS_PUT, life, n, state, row, sale_key, bytes);
     if (rc == TW_OK) {
-        tw_fresh_put(&table->fresh, n, state, row);
+        tw_fresh_put(&table->fresh, n, state, row, *bytes);
     }
     return rc == TW_ERR_EXISTS ? TW_ERR_DAMAGED : rc; // places are never used twice
 }

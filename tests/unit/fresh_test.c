@@ -30,7 +30,7 @@ static void put(struct tw_fresh *fresh, int n)
     char text[32];
     (void)snprintf(text, sizeof text, "{\"n\":%d}", n);
     const struct tw_event_row row = row_of(n, n % 3 == 0 ? "" : text + 1, tw_slice_of(text));
-    tw_fresh_put(fresh, n, n % 5 == 0 ? TW_RECORD_DEAD : TW_RECORD_LIVE, &row);
+    tw_fresh_put(fresh, n, n % 5 == 0 ? TW_RECORD_DEAD : TW_RECORD_LIVE, &row, (size_t)(100 + n));
 }
 
 static void check_next(struct tw_fresh *fresh, int n)
@@ -45,6 +45,7 @@ static void check_next(struct tw_fresh *fresh, int n)
     assert_int_equal(stored.state, n % 5 == 0 ? TW_RECORD_DEAD : TW_RECORD_LIVE);
     assert_int_equal(stored.type, was.type);
     assert_int_equal(stored.time_ms, was.time_ms);
+    assert_int_equal(stored.sealed.len, 100 + n);
     assert_int_equal(row.type, was.type);
     assert_memory_equal(row.id, was.id, sizeof row.id);
     assert_int_equal(row.time_ms, was.time_ms);
@@ -109,12 +110,12 @@ static void is_bounded(void **state)
     memset(bytes, 'x', sizeof bytes);
     for (int n = 1; n < 400; n++) { // the newest is always there
         const struct tw_event_row row = row_of(n, "s", tw_slice_make(bytes, 1000));
-        tw_fresh_put(&fresh, n, TW_RECORD_LIVE, &row);
+        tw_fresh_put(&fresh, n, TW_RECORD_LIVE, &row, 300);
         assert_true(fresh.rows.len <= TW_FRESH_BYTES);
         assert_true(tw_fresh_seek(&fresh, n));
     }
     const struct tw_event_row row = row_of(0, "s", tw_slice_make(bytes, sizeof bytes));
-    tw_fresh_put(&fresh, 400, TW_RECORD_LIVE, &row); // too large for it
+    tw_fresh_put(&fresh, 400, TW_RECORD_LIVE, &row, 300); // too large for it
     assert_false(tw_fresh_seek(&fresh, 399));
     assert_false(tw_fresh_seek(&fresh, 400));
     put(&fresh, 401);

@@ -13,19 +13,28 @@ static void put(struct tw_ring *ring, uint64_t sequence)
 {
     uint8_t hash[32] = {0};
     memcpy(hash, &sequence, sizeof sequence);
-    tw_ring_put(ring, sequence, hash);
+    tw_ring_put(ring, sequence, hash, (uint32_t)(sequence % 1000));
 }
 
-// Every sequence from `first` to `last` is held with its own hash, and none beside them.
+// Every sequence from `first` to `last` is held with its own hash and size, and none beside them.
 static void check(const struct tw_ring *ring, uint64_t first, uint64_t last)
 {
+    uint64_t bytes = 0;
+    uint64_t sum = 0;
     assert_null(tw_ring_get(ring, first - 1));
     assert_null(tw_ring_get(ring, last + 1));
     for (uint64_t sequence = first; sequence <= last; sequence++) {
         const uint8_t *hash = tw_ring_get(ring, sequence);
         assert_non_null(hash);
         assert_memory_equal(hash, &sequence, sizeof sequence);
+        assert_true(tw_ring_bytes(ring, sequence, sequence, &bytes));
+        assert_int_equal(bytes, sequence % 1000);
+        sum += bytes;
     }
+    assert_true(tw_ring_bytes(ring, first, last, &bytes));
+    assert_int_equal(bytes, sum);
+    assert_false(tw_ring_bytes(ring, first - 1, last, &bytes));
+    assert_false(tw_ring_bytes(ring, first, last + 1, &bytes));
 }
 
 static void the_window_moves(void **state)
