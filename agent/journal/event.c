@@ -60,12 +60,12 @@ void tw_event_time(int64_t wall_ms, char out[25])
     struct tm tm;
     (void)gmtime_r(&when, &tm);
     (void)strcpy(out, "0000-00-00T00:00:00.000Z");
-    put_digits(out, 4, (uint64_t)(tm.tm_year + 1900));
-    put_digits(out + 5, 2, (uint64_t)(tm.tm_mon + 1));
-    put_digits(out + 8, 2, (uint64_t)tm.tm_mday);
-    put_digits(out + 11, 2, (uint64_t)tm.tm_hour);
-    put_digits(out + 14, 2, (uint64_t)tm.tm_min);
-    put_digits(out + 17, 2, (uint64_t)tm.tm_sec);
+    put_digits(out, 4, 1900U + (unsigned)tm.tm_year);
+    put_digits(out + 5, 2, 1U + (unsigned)tm.tm_mon);
+    put_digits(out + 8, 2, (unsigned)tm.tm_mday);
+    put_digits(out + 11, 2, (unsigned)tm.tm_hour);
+    put_digits(out + 14, 2, (unsigned)tm.tm_min);
+    put_digits(out + 17, 2, (unsigned)tm.tm_sec);
     put_digits(out + 20, 3, (uint64_t)(since_ms % 1000));
 }
 

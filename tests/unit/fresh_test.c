@@ -30,7 +30,7 @@ static void put(struct tw_fresh *fresh, int n)
     char text[32];
     (void)snprintf(text, sizeof text, "{\"n\":%d}", n);
     const struct tw_event_row row = row_of(n, n % 3 == 0 ? "" : text + 1, tw_slice_of(text));
-    tw_fresh_put(fresh, n, n % 5 == 0 ? TW_RECORD_DEAD : TW_RECORD_LIVE, &row, (size_t)(100 + n));
+    tw_fresh_put(fresh, n, n % 5 == 0 ? TW_RECORD_DEAD : TW_RECORD_LIVE, &row, 100 + (size_t)n);
 }
 
 static void check_next(struct tw_fresh *fresh, int n)
