@@ -129,7 +129,7 @@ class Soak:
         stage.central.command = ["-q" if word == "--json" else word for word in stage.central.command]
         self.disk = Disk(stage.state, DISK_BYTES)
         self.clock = Clock(stage)
-        self.line = BadLine(stage, free_port(stage.random_port()), CLIENT, options.seed)
+        self.line = BadLine(stage, free_port(), CLIENT, options.seed)
         stage.write_config(broker_port=self.line.port)
         self._config = stage.config.read_text()
         self.account = Account(stage.work / "account.db")

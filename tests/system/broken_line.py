@@ -52,7 +52,7 @@ class BrokenLineTest(support.StageTest):
     def on_line(self, ack="central"):
         """A stage whose agent reaches the broker through a bad line; at the end everything is proven."""
         with on_stage(seed=SEED, but=("relay", "agent")) as stage:
-            line = BadLine(stage, free_port(stage.random_port()), CLIENT, SEED)
+            line = BadLine(stage, free_port(), CLIENT, SEED)
             stage.write_config(broker_port=line.port)
             stage.config.write_text(stage.config.read_text().replace("ack: central", f"ack: {ack}"))
             line.start()

@@ -8,17 +8,14 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools/sim"))
+from process import free_port  # noqa: E402
 BUILD = pathlib.Path(os.environ.get("TILLWIRE_PROGRAMS", ROOT / "build"))
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until(what, condition, limit_s=30):

@@ -7,6 +7,7 @@ thread only.
 """
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -94,16 +95,24 @@ def accepts(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def free_port(random):
-    """A free port below the ones the kernel hands out by itself.
+_reserved = []  # sockets that hold the ports of this process until it ends
 
-    A port of its range could be taken by an outgoing connection while its owner is being restarted.
+
+def free_port():
+    """A free port that nobody else who asks here gets while this process lives.
+
+    It lies below those the kernel hands out by itself: one of these could be taken by an outgoing connection while
+    its owner is being restarted. A name in the abstract namespace (unix(7)) reserves it, which goes with the process.
     """
     while True:
-        port = random.randrange(12000, 32000)
+        port = random.SystemRandom().randrange(12000, 32000)  # must differ between two runs with the same seed
+        name = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe:
             try:
+                name.bind(f"\0tillwire-port-{port}")
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
+                name.close()
                 continue
+        _reserved.append(name)
+        return port

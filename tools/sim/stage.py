@@ -97,7 +97,7 @@ class Stage:
         self.work.mkdir(parents=True, exist_ok=True)
         self._keep = work is not None
         self.programs = pathlib.Path(programs)
-        self.ports = {name: free_port(self.random_port()) for name in ("broker", "till", "printer", "desk")}
+        self.ports = {name: free_port() for name in ("broker", "till", "printer", "desk")}
         self.authority = Authority(self.work / "pki")
         self.config = self.work / "tillwire.yaml"
         self.log_folder = self._folder("log")
@@ -113,11 +113,6 @@ class Stage:
         self.relay = self.program("tillwire-relay", ["--config", self.config, "--device", "printer"])
         self.agent = self.program("tillwired", ["--config", self.config], self._agent_environment())
         self.others = []  # what a test started besides; stopped with the rest
-
-    @staticmethod
-    def random_port():
-        """Ports are the one thing that must differ between two runs with the same seed."""
-        return random.SystemRandom()
 
     # ---- files ----
 
