@@ -17,6 +17,9 @@ struct tw_stmt {
 };
 
 enum { OPEN_WAIT_MS = 5000, VERSION_MAX = 255 }; // there will be no more versions; a flipped bit makes them
+// SQLite's page; and of the WAL between two checkpoints: as much as by default, what journal_size_limit
+// leaves of it, and what the first block of its index knows (https://sqlite.org/walformat.html, 2.1).
+enum { PAGE_BYTES = 4096, LOG_BYTES = 4000 * 1024 };
 enum { RUN_BEGIN, RUN_COMMIT, RUN_ROLLBACK, RUN_COUNT };
 
 static const char *const control_sql[RUN_COUNT] = {
@@ -355,9 +358,11 @@ static int check_version(struct tw_db *db, const struct tw_db_options *options, 
 // ON, which rewrites every freed page). auto_vacuum must come before the first page is written.
 static int set_up(struct tw_db *db, const struct tw_db_options *options, bool is_new)
 {
-    char cache[64];
+    char cache[64], log[64];
     char pages[64] = "PRAGMA page_size"; // asks, changes nothing
+    unsigned page_bytes = options->page_bytes > 0 ? options->page_bytes : PAGE_BYTES;
     (void)snprintf(cache, sizeof cache, "PRAGMA cache_size=-%u", options->cache_kib);
+    (void)snprintf(log, sizeof log, "PRAGMA wal_autocheckpoint=%u", LOG_BYTES / page_bytes);
     if (options->page_bytes > 0) {
         (void)snprintf(pages, sizeof pages, "PRAGMA page_size=%u", options->page_bytes);
     }
@@ -368,7 +373,7 @@ static int set_up(struct tw_db *db, const struct tw_db_options *options, bool is
         "PRAGMA journal_mode=WAL",
         options->durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
         "PRAGMA journal_size_limit=4194304",
-        "PRAGMA wal_autocheckpoint=4000",
+        log,
         "PRAGMA temp_store=MEMORY",
         "PRAGMA mmap_size=0",
         "PRAGMA secure_delete=FAST",

@@ -4,7 +4,7 @@
 and committed (P1), beside SQLite alone on the same disk.
 
 One at a time it is compared with single-row commits; 64 at a time with as many, also where every sync takes 50 us
-more, which is still less than any flash needs, and where it takes 5 ms more, as on an eMMC, with commits of 64 rows.
+more, a hundredth of what an eMMC takes, and where it takes 5 ms more, as on an eMMC, with commits of 64 rows.
 "64 callers" are threads, "64 open" one thread that keeps 64 on the way, as the agent's loop does; "and a reader"
 composes and chains what is sent meanwhile.
 """
