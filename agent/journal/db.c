@@ -17,8 +17,8 @@ struct tw_stmt {
 };
 
 enum { OPEN_WAIT_MS = 5000, VERSION_MAX = 255 }; // there will be no more versions; a flipped bit makes them
-// SQLite's page; and of the WAL between two checkpoints: as much as by default, what journal_size_limit
-// leaves of it, and what the first block of its index knows (https://sqlite.org/walformat.html, 2.1).
+// SQLite's own page, and what the WAL grows by between two checkpoints: as much as by default, and little
+// enough for the first block of its index with pages of 1 KiB too (https://sqlite.org/walformat.html, 2).
 enum { PAGE_BYTES = 4096, LOG_BYTES = 4000 * 1024 };
 enum { RUN_BEGIN, RUN_COMMIT, RUN_ROLLBACK, RUN_COUNT };
 

@@ -84,12 +84,9 @@ static const char *clock_name(enum tw_clock_trust clock)
 
 // ---- the published form ----
 
-#define LITERAL(text)                                                                                        \
-    {                                                                                                        \
-        (const uint8_t *)(text), sizeof(text) - 1                                                            \
-    }
+#define LITERAL(text) tw_slice_make(text, sizeof(text) - 1)
 
-// All of them, one after another. An event has many, and many are written: the room is looked for once.
+// All of them, one after another. Many events are written, of many pieces: room is made for all at once.
 static void add_all(struct tw_buf *out, const struct tw_slice *pieces, size_t count)
 {
     size_t bytes = 0;
@@ -125,9 +122,9 @@ static struct tw_slice put_number(int64_t number, char out[20])
 void tw_event_write(const struct tw_event_row *row, const char *source, const char *epoch,
                     const char *prevhash, struct tw_buf *out)
 {
-    char id[37], time[25], recorded[25], sequence[20], monotonic[20];
+    char id[37], captured[25], recorded[25], sequence[20], monotonic[20];
     tw_uuid_text(row->id, id);
-    tw_event_time(row->time_ms, time);
+    tw_event_time(row->time_ms, captured);
     tw_event_time(row->recorded_ms, recorded);
     put_digits(sequence, sizeof sequence, row->sequence);
     const struct tw_slice before[] = {
@@ -141,7 +138,7 @@ void tw_event_write(const struct tw_event_row *row, const char *source, const ch
     };
     const struct tw_slice behind[] = {
         LITERAL(",\"time\":\""),
-        tw_slice_of(time),
+        tw_slice_of(captured),
         LITERAL("\",\"datacontenttype\":\"application/json\",\"dataschema\":\"urn:tillwire:schema:"),
         tw_slice_of(tw_event_type_schema(row->type)),
         LITERAL(":1\",\"sequence\":\""),

@@ -31,9 +31,8 @@ void tw_fresh_put(struct tw_fresh *fresh, int64_t n, enum tw_record_state state,
 
 // Goes to the row at `n`. False: it is not here.
 bool tw_fresh_seek(struct tw_fresh *fresh, int64_t n);
-// Reads the row there and goes on to the next one. Sets of `stored` place, type, time, state and the length
-// of what is sealed. False: that
-// was the last one.
+// Reads the row there and goes on to the next one. Sets of `stored` place, type, time, state and how long
+// what is sealed is, which is not here itself. False: that was the last one.
 bool tw_fresh_read(struct tw_fresh *fresh, struct tw_stored *stored, struct tw_event_row *row);
 // All of them were read.
 bool tw_fresh_is_read(const struct tw_fresh *fresh);

@@ -53,9 +53,15 @@ void export_begin(struct world *world, const char *name)
 
 void export_feed(struct world *world, const char *name, struct tw_slice text)
 {
+    bool held = false;
     while (text.len > 0) {
         size_t len = text.len < 100 ? text.len : 100;
-        if (!tw_lane_poslog_bytes(export_folder(world, name), tw_slice_make(text.ptr, len))) {
+        bool was_held = held;
+        held = !tw_lane_poslog_bytes(export_folder(world, name), tw_slice_make(text.ptr, len));
+        if (held && was_held) {
+            return; // with nothing on its way: no more is wanted of it
+        }
+        if (held) {
             export_let_be(world);
         }
         text.ptr += len;
@@ -105,9 +111,9 @@ void export_local_time(time_t at, char out[20])
 
 void export_drop_at(struct world *world, const char *number, time_t at)
 {
-    char time[20];
+    char printed[20];
     char text[1024];
-    export_local_time(at, time);
-    (void)snprintf(text, sizeof text, HEAD("7", "%s", "%s") TEA("2.50"), number, time);
+    export_local_time(at, printed);
+    (void)snprintf(text, sizeof text, HEAD("7", "%s", "%s") TEA("2.50"), number, printed);
     export_drop(world, text);
 }

@@ -36,7 +36,7 @@ int64_t export_put_away(struct world *world);
 void export_wait_for_answer(struct world *world, int64_t before);
 // All that was submitted is answered, and what was submitted upon that: nothing more is to come.
 void export_let_be(struct world *world);
-// A file begins; its next bytes, as fast as they are taken; a whole one, until it is put away; one of these
+// A file begins; its next bytes, as they are wanted; a whole one, until it is put away; one of these
 // transactions, in "export".
 void export_begin(struct world *world, const char *name);
 void export_feed(struct world *world, const char *name, struct tw_slice text);

@@ -250,7 +250,7 @@ static void a_visitor_is_waited_for(void **state)
     assert_int_equal(pthread_join(visitor, NULL), 0);
 }
 
-// With pages of any size the log is checkpointed before it is larger than the 4 MiB that are left of it.
+// Small pages are counted as bytes: the log is checkpointed when it has some 4 MiB, not before and not later.
 static void the_log_stays_small(void **state)
 {
     const struct place *place = *state;

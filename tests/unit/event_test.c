@@ -42,6 +42,35 @@ static void published_form_is_exact(void **state)
     tw_buf_free(&out);
 }
 
+// The text of an event with that much of both.
+static void expect_numbers(uint64_t sequence, int64_t monotonic_ms, const char *expected)
+{
+    const struct tw_event_row row = {.sequence = sequence,
+                                     .type = TW_EVENT_SALE_COMPLETED,
+                                     .monotonic_ms = monotonic_ms,
+                                     .data = tw_slice_of("{}"),
+                                     .boot = ""};
+    struct tw_buf out = {0};
+    tw_event_write(&row, "/acme/0042/07", "", "", &out);
+    assert_int_equal(tw_buf_status(&out), TW_OK);
+    assert_non_null(strstr((const char *)out.ptr, expected));
+    tw_buf_free(&out);
+}
+
+#define NUMBERS(sequence, monotonic)                                                                         \
+    "\"sequence\":\"" sequence                                                                               \
+    "\",\"epoch\":\"\",\"recordedtime\":\"1970-01-01T00:00:00.000Z\",\"bootid\":\""                          \
+    "\",\"monotonicms\":\"" monotonic "\",\"clock\""
+
+static void numbers_have_all_their_digits(void **state)
+{
+    (void)state;
+    expect_numbers(0, 0, NUMBERS("00000000000000000000", "0"));
+    expect_numbers(10, -10, NUMBERS("00000000000000000010", "-10"));
+    expect_numbers(UINT64_MAX, INT64_MAX, NUMBERS("18446744073709551615", "9223372036854775807"));
+    expect_numbers(INT64_MAX, INT64_MIN, NUMBERS("09223372036854775807", "-9223372036854775808"));
+}
+
 static void every_type_has_its_names(void **state)
 {
     (void)state;
@@ -149,9 +178,10 @@ static void uuid4_is_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_form_is_exact), cmocka_unit_test(every_type_has_its_names),
-        cmocka_unit_test(time_is_rfc3339),         cmocka_unit_test(uuid_text_goes_both_ways),
-        cmocka_unit_test(uuid7_never_steps_back),  cmocka_unit_test(uuid4_is_random),
+        cmocka_unit_test(published_form_is_exact),  cmocka_unit_test(numbers_have_all_their_digits),
+        cmocka_unit_test(every_type_has_its_names), cmocka_unit_test(time_is_rfc3339),
+        cmocka_unit_test(uuid_text_goes_both_ways), cmocka_unit_test(uuid7_never_steps_back),
+        cmocka_unit_test(uuid4_is_random),
     };
     return cmocka_run_group_tests_name("event", tests, NULL, NULL);
 }

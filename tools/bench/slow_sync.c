@@ -4,6 +4,7 @@
 // card does: preload it (LD_PRELOAD) into any program.
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@ static void wait_more(void)
     const char *text = getenv("TILLWIRE_SLOW_SYNC_US");
     long us = text != NULL ? strtol(text, NULL, 10) : 0;
     struct timespec more = {us / 1000000, us % 1000000 * 1000};
+    (void)prctl(PR_SET_TIMERSLACK, 1UL); // prctl(2): else the kernel may add 50 us
     while (us > 0 && nanosleep(&more, &more) != 0) {
     }
 }

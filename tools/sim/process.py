@@ -6,6 +6,7 @@ for SIGKILL at the death of the thread that started it, so programs are started 
 thread only.
 """
 
+import errno
 import os
 import random
 import signal
@@ -111,8 +112,10 @@ def free_port():
             try:
                 name.bind(f"\0tillwire-port-{port}")
                 probe.bind(("127.0.0.1", port))
-            except OSError:
+            except OSError as error:
                 name.close()
+                if error.errno != errno.EADDRINUSE:
+                    raise
                 continue
         _reserved.append(name)
         return port
