@@ -57,6 +57,8 @@ void tw_db_rollback(struct tw_db *db);
 int64_t tw_db_written(const struct tw_db *db);
 
 // Brings the WAL into the database file; `truncate` also empties the WAL file.
+// It stays with the connection that writes: before SQLite 3.51.3 a second one that checkpoints meanwhile can
+// damage the file (https://sqlite.org/wal.html#walresetbug).
 int TW_MUST_CHECK tw_db_checkpoint(struct tw_db *db, bool truncate);
 // Gives statements, clean pages and free memory back: for when nothing is to do, between statements.
 void tw_db_release(struct tw_db *db);
