@@ -17,9 +17,6 @@ struct tw_stmt {
 };
 
 enum { OPEN_WAIT_MS = 5000, VERSION_MAX = 255 }; // there will be no more versions; a flipped bit makes them
-// SQLite's own page, and what the WAL grows by between two checkpoints: as much as by default, and little
-// enough for the first block of its index with pages of 1 KiB too (https://sqlite.org/walformat.html, 2).
-enum { PAGE_BYTES = 4096, LOG_BYTES = 4000 * 1024 };
 enum { RUN_BEGIN, RUN_COMMIT, RUN_ROLLBACK, RUN_COUNT };
 
 static const char *const control_sql[RUN_COUNT] = {
@@ -358,11 +355,9 @@ static int check_version(struct tw_db *db, const struct tw_db_options *options, 
 // ON, which rewrites every freed page). auto_vacuum must come before the first page is written.
 static int set_up(struct tw_db *db, const struct tw_db_options *options, bool is_new)
 {
-    char cache[64], log[64];
+    char cache[64];
     char pages[64] = "PRAGMA page_size"; // asks, changes nothing
-    unsigned page_bytes = options->page_bytes > 0 ? options->page_bytes : PAGE_BYTES;
     (void)snprintf(cache, sizeof cache, "PRAGMA cache_size=-%u", options->cache_kib);
-    (void)snprintf(log, sizeof log, "PRAGMA wal_autocheckpoint=%u", LOG_BYTES / page_bytes);
     if (options->page_bytes > 0) {
         (void)snprintf(pages, sizeof pages, "PRAGMA page_size=%u", options->page_bytes);
     }
@@ -373,7 +368,7 @@ static int set_up(struct tw_db *db, const struct tw_db_options *options, bool is
         "PRAGMA journal_mode=WAL",
         options->durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
         "PRAGMA journal_size_limit=4194304",
-        log,
+        "PRAGMA wal_autocheckpoint=1000",
         "PRAGMA temp_store=MEMORY",
         "PRAGMA mmap_size=0",
         "PRAGMA secure_delete=FAST",

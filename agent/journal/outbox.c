@@ -165,6 +165,11 @@ int tw_outbox_oldest(struct tw_outbox *outbox)
 static int size_between(struct tw_outbox *outbox, uint64_t first, uint64_t last, uint64_t *bytes,
                         uint64_t *dead)
 {
+    // Rows that were composed stay as they are but for a rejection.
+    if (outbox->state.dead_rows == 0 && tw_ring_bytes(&outbox->chain.ring, first, last, bytes)) {
+        *dead = 0;
+        return TW_OK;
+    }
     struct tw_stmt *stmt = tw_db_sql(outbox->with.db, TW_JOURNAL_SQL_EVENTS_SIZE);
     tw_stmt_int(stmt, 1, tw_outbox_place(outbox, first));
     tw_stmt_int(stmt, 2, tw_outbox_place(outbox, last));
@@ -399,12 +404,7 @@ int tw_outbox_acknowledge(struct tw_outbox *outbox, uint64_t through)
     uint64_t bytes = 0;
     uint64_t dead = 0;
     int rc = tw_outbox_hash(outbox, through, head);
-    // Rows that were composed stay as they are but for a rejection.
-    bool known = rc == TW_OK && state->dead_rows == 0 &&
-                 tw_ring_bytes(&outbox->chain.ring, state->start.through + 1, through, &bytes);
-    if (rc == TW_OK && !known) {
-        rc = size_between(outbox, state->start.through + 1, through, &bytes, &dead);
-    }
+    rc = rc != TW_OK ? rc : size_between(outbox, state->start.through + 1, through, &bytes, &dead);
     if (rc != TW_OK) {
         return rc;
     }

@@ -14,16 +14,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools/sim"))
-from process import free_port  # noqa: E402
+from process import free_port, wait_until  # noqa: E402
 BUILD = pathlib.Path(os.environ.get("TILLWIRE_PROGRAMS", ROOT / "build"))
-
-
-def wait_until(what, condition, limit_s=30):
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {limit_s} s: {what}")
-        time.sleep(0.02)
 
 
 class Feed:

@@ -250,33 +250,6 @@ static void a_visitor_is_waited_for(void **state)
     assert_int_equal(pthread_join(visitor, NULL), 0);
 }
 
-// Small pages are counted as bytes: the log is checkpointed when it has some 4 MiB, not before and not later.
-static void the_log_stays_small(void **state)
-{
-    const struct place *place = *state;
-    static const uint8_t bytes[600];
-    struct tw_db_options options = options_of(place);
-    options.page_bytes = 1024;
-    options.durable = false;
-    struct tw_db *db = NULL;
-    assert_int_equal(tw_db_open(&options, &db, NULL), TW_OK);
-    char log[128];
-    (void)snprintf(log, sizeof log, "%s-wal", place->path);
-    struct stat info = {0};
-    off_t largest = 0;
-    for (int64_t n = 0; n < 8000; n++) {
-        struct tw_stmt *stmt = tw_db_sql(db, SQL_PUT);
-        tw_stmt_int(stmt, 1, n);
-        tw_stmt_text(stmt, 2, tw_slice_of("thing"));
-        tw_stmt_blob(stmt, 3, tw_slice_make(bytes, sizeof bytes));
-        assert_int_equal(tw_stmt_run(stmt), TW_OK);
-        assert_int_equal(stat(log, &info), 0);
-        largest = info.st_size > largest ? info.st_size : largest;
-    }
-    assert_in_range(largest, 4000 * 1024, 4 * 1024 * 1024 + 32 * 1024);
-    tw_db_close(db);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,7 +258,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_is_known_whether_something_was_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_opener_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_visitor_is_waited_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_log_stays_small, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_opened_is_explained, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("db", tests, NULL, NULL);

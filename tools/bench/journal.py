@@ -14,6 +14,7 @@ from measuring import once
 
 EVENTS, SLOW_EVENTS, QUEUED = 30000, 20000, 100000
 SHORT_US = 50
+SHORT = f"syncs of {SHORT_US} us more"
 MIB = 1 << 20
 
 
@@ -36,11 +37,9 @@ def runs(given):
             "journal, 64 open": journal(events, "--open", 64),
             "journal, 64 callers and a reader": journal(events, "--callers", 64, "--read"),
             "journal, 64 open and a reader": journal(events, "--open", 64, "--read"),
-            "bare, 1 row, syncs of 50 us more": rows(1, short),
-            "journal, 64 callers and a reader, syncs of 50 us more":
-                journal(events, "--callers", 64, "--read", environment=short),
-            "journal, 64 open and a reader, syncs of 50 us more":
-                journal(events, "--open", 64, "--read", environment=short),
+            f"bare, 1 row, {SHORT}": rows(1, short),
+            f"journal, 64 callers and a reader, {SHORT}": journal(events, "--callers", 64, "--read", environment=short),
+            f"journal, 64 open and a reader, {SHORT}": journal(events, "--open", 64, "--read", environment=short),
             "bare, 64 rows": rows(64),
             "bare, 64 rows, slow syncs": rows(64, slow),
             "bare, 1 row, slow syncs": rows(1, slow),
@@ -60,9 +59,8 @@ def measure(given):
     for name in ("64 callers", "64 open", "64 callers and a reader", "64 open and a reader"):
         report.ratio(f"{name}, of the single-row rate", figures[f"journal, {name}"]["per_s"] / bare["per_s"], "x", least=6)
     for name in ("64 callers and a reader", "64 open and a reader"):
-        short = ", syncs of 50 us more"
-        report.ratio(f"{name}{short}, of the single-row rate",
-                     figures[f"journal, {name}{short}"]["per_s"] / figures[f"bare, 1 row{short}"]["per_s"], "x", least=6)
+        report.ratio(f"{name}, {SHORT}, of the single-row rate",
+                     figures[f"journal, {name}, {SHORT}"]["per_s"] / figures[f"bare, 1 row, {SHORT}"]["per_s"], "x", least=6)
     for name in ("64 callers", "64 open"):
         report.ratio(f"{name}, slow syncs, of 64-row commits' rate",
                      figures[f"journal, {name}, slow syncs"]["per_s"] / slow, "x", least=0.5)

@@ -74,7 +74,7 @@ class Process:
             raise StageError(f"{self.name} ended by itself; the end of {self.log}:\n{self.tail()}")
 
 
-def wait_until(what, condition, timeout_s, processes=(), every_s=0.02):
+def wait_until(what, condition, timeout_s=30, processes=(), every_s=0.02):
     """Waits until condition() is true. StageError when it takes too long or one of `processes` ended."""
     end = time.monotonic() + timeout_s
     while True:
