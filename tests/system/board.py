@@ -83,6 +83,11 @@ class BoardTest(support.StageTest):
         board.scan("]E04006381333931")
         board.print(receipt(f"{number:06d}"))
 
+    def follow(self, stage, number):
+        """Waits until the board, which keeps 32 scans, has room for the next customers'."""
+        wait_until("the agent to follow", lambda: len(stage.centre.events(EVENTS + "loyalty.scanned")) > number - 12, 60,
+                   [stage.agent, stage.central])
+
     def expect(self, stage, count):
         """P1, P3: each card and each sale once, in turn, and each sale is that card's."""
         key = stage.key()
@@ -101,6 +106,7 @@ class BoardTest(support.StageTest):
                     stage.agent.kill()
                     stage.agent.start()
                 self.serve(board, number)
+                self.follow(stage, number)
             self.expect(stage, CUSTOMERS)
             self.assertEqual(stage.metric("tap_lost_bytes_total", device="board"), 0)
 

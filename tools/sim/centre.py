@@ -32,12 +32,9 @@ class Centre:
         if not self.path.exists():
             return []
         database = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=10)
-        try:
-            return database.execute(statement).fetchall()
-        except sqlite3.OperationalError:
-            if database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'event'").fetchone()[0]:
-                raise
-            return []  # it is just being made
+        try:  # the tables are made in one transaction; before it there are none
+            is_made = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'event'").fetchone()[0]
+            return database.execute(statement).fetchall() if is_made else []
         finally:
             database.close()
 

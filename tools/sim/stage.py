@@ -255,8 +255,8 @@ class Stage:
                        for kind in ("completed", "returned", "voided", "corrected")))
 
     def is_drained(self):
-        """Whether all that was printed is accounted for, and the centre has all that was made of it."""
-        return self.has_taken_paper() and self.metric("queue_events") == 0
+        """Whether all that was printed or scanned is accounted for, and the centre has all that was made of it."""
+        return self.has_taken_paper() and self.has_kept_scans() and self.metric("queue_events") == 0
 
     def has_taken_paper(self):
         """Whether events of every byte that was printed are durable: the tap's position in the status says so."""
@@ -266,6 +266,11 @@ class Stage:
             return False
         positions = [device["position"] for device in devices if device["name"] == "printer"]
         return positions == [len(self.till.sent)] or not self.till.sent
+
+    def has_kept_scans(self):
+        """Whether the events of all scans are durable; a scanner's scan is counted before its event is."""
+        scans = self.metric("scans_total", result="loyalty")
+        return self.metric("events_committed_total", type="loyalty.scanned") >= scans
 
     def has_taken_receipts(self):
         """The same for whole receipts; paper that is fed after the last one may still wait for its end."""
@@ -299,7 +304,7 @@ class Stage:
         self.till.hang_up()
 
     def settle(self, timeout_s=60):
-        """Waits until everything printed has reached the centre."""
+        """Waits until everything printed or scanned has reached the centre."""
         wait_until("everything to reach the centre", self.is_drained, timeout_s, [self.agent])
 
 
