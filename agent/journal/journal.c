@@ -7,9 +7,11 @@
 #include "agent/journal/ballast.h"
 #include "agent/journal/journal_parts.h"
 
+enum { SLOW_US = 1000, LINGER_PART = 20, LINGER_MAX_US = 400 };
+// A group of so many takes in no more: those who came first wait for it.
+enum { JOIN_BELOW = 64 };
 // Without work for so long the store rests a little, and once more, thoroughly, much later.
 // Repairs come ever more seldom: a disk that damages each new file is not to be filled with them.
-enum { SLOW_US = 1000, LINGER_PART = 20, LINGER_MAX_US = 400 };
 enum {
     REST_MS = 2000,
     THOROUGH_REST_MS = 60000,
@@ -100,56 +102,9 @@ static void tell(struct tw_journal *journal, struct tw_op *op)
     }
 }
 
-// A rejection that could not be written holds acknowledgements back: they would pass over its row, and
-// nothing would be left to tell of it. A refusal does not: its row goes out again.
-static bool is_held_back(const struct tw_journal *journal, const struct tw_op *op)
-{
-    for (const struct tw_op *owed = journal->owed; owed != NULL; owed = owed->next) {
-        if (op->sequence >= owed->sequence && strcmp(op->epoch, owed->epoch) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Keeps a rejection until it can be written.
-static void owe(struct tw_journal *journal, struct tw_op *op)
-{
-    struct tw_op **at = &journal->owed;
-    tw_stats_of_error(journal, op->result.error);
-    while (*at != NULL && ((*at)->sequence != op->sequence || strcmp((*at)->epoch, op->epoch) != 0)) {
-        at = &(*at)->next;
-    }
-    if (*at != NULL) { // the centre repeated itself
-        tw_op_free(op);
-        return;
-    }
-    op->next = NULL;
-    *at = op;
-}
-
-// When an acknowledgement waits for them, the rejections that are owed come first.
-static struct tw_op *with_owed(struct tw_journal *journal, struct tw_op *ops)
-{
-    bool wanted = false;
-    for (const struct tw_op *op = ops; op != NULL && !wanted; op = op->next) {
-        wanted = op->kind == TW_OP_ACKNOWLEDGE && is_held_back(journal, op);
-    }
-    struct tw_op *first = wanted ? journal->owed : ops;
-    if (wanted) {
-        struct tw_op *last = journal->owed;
-        while (last->next != NULL) {
-            last = last->next;
-        }
-        last->next = ops;
-        journal->owed = NULL;
-    }
-    return first;
-}
-
 static void acknowledge(struct tw_journal *journal, struct tw_op *op)
 {
-    if (is_held_back(journal, op)) {
+    if (tw_owed_holds_back(journal, op)) {
         return;
     }
     int rc = tw_store_acknowledge(journal->store, op->epoch, op->sequence, op->has_head ? op->head : NULL);
@@ -187,16 +142,23 @@ static bool is_trouble(int rc)
     return rc != TW_OK && rc != TW_ERR_TOO_LARGE && rc != TW_ERR_INVALID && rc != TW_ERR_MISMATCH;
 }
 
-// All up to `end` in one commit. `broken`: one of them failed halfway.
-static int commit_group(struct tw_journal *journal, struct tw_op *ops, const struct tw_op *end, bool *broken)
+// All up to `end` in one commit, and with them, while they are fewer than `join_below`, what comes meanwhile:
+// it is put before `end`. `broken`: one of them failed halfway.
+static int commit_group(struct tw_journal *journal, struct tw_op *ops, struct tw_op *end, size_t join_below,
+                        bool *broken)
 {
     uint64_t begin_us = now_us();
     uint64_t written_us = begin_us;
     int rc = tw_store_begin(journal->store);
     if (rc == TW_OK) {
+        size_t count = 0;
         for (struct tw_op *op = ops; op != end; op = op->next) {
             run_op(journal, op);
             note_damage(journal, op->result.error);
+            count++;
+            if (op->next == end && count < join_below) {
+                op->next = tw_mailbox_join(&journal->mailbox, end);
+            }
         }
         *broken = tw_store_is_broken(journal->store);
         written_us = now_us();
@@ -220,15 +182,15 @@ static bool is_written(const struct tw_op *op)
 }
 
 // One group: where one of them spoils it for all, each has one of its own.
-static void run_group(struct tw_journal *journal, struct tw_op *ops, const struct tw_op *end)
+static void run_group(struct tw_journal *journal, struct tw_op *ops, struct tw_op *end)
 {
     bool broken = false;
-    int rc = commit_group(journal, ops, end, &broken);
+    int rc = commit_group(journal, ops, end, JOIN_BELOW, &broken);
     bool alone = broken && ops != end && ops->next != end;
     for (struct tw_op *op = ops; rc != TW_OK && op != end; op = op->next) {
         if (is_written(op)) {
             reset_op(op);
-            int again = alone ? commit_group(journal, op, op->next, &broken) : rc;
+            int again = alone ? commit_group(journal, op, op->next, 0, &broken) : rc;
             op->result.error = again != TW_OK ? again : op->result.error;
             if (again == TW_ERR_IO || again == TW_ERR_FULL) { // the disk: the others need not try
                 alone = false;
@@ -264,7 +226,7 @@ static struct tw_op *run_some(struct tw_journal *journal, struct tw_op *ops)
             fail_op(op, rc);
         }
         if (op->kind == TW_OP_REJECT && op->result.error != TW_OK && !op->refused) {
-            owe(journal, op);
+            tw_owed_keep(journal, op);
         } else {
             tell(journal, op);
         }
@@ -384,7 +346,7 @@ static void *run(void *arg)
     while (!mail.stop) {
         linger(journal);
         bool work = tw_mailbox_take(&journal->mailbox, wake_ms(journal), &mail);
-        mail.ops = with_owed(journal, mail.ops);
+        mail.ops = tw_owed_first(journal, mail.ops);
         if (mail.ops != NULL || is_due(journal)) {
             do {
                 mail.ops = run_some(journal, mail.ops);
@@ -439,11 +401,7 @@ static int start(struct tw_journal *journal)
 
 static void journal_free(struct tw_journal *journal)
 {
-    while (journal->owed != NULL) {
-        struct tw_op *op = journal->owed;
-        journal->owed = op->next;
-        tw_op_free(op);
-    }
+    tw_owed_free(journal);
     tw_squeeze_free(journal->squeeze);
     tw_buf_free(&journal->pack_text);
     free(journal->path);

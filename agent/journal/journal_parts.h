@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the files of the journal share: journal.c (the writer thread, opening and closing), post.c (what other
-// threads ask of it), stats.c.
+// threads ask of it), owed.c, stats.c.
 #ifndef TW_JOURNAL_PARTS_H
 #define TW_JOURNAL_PARTS_H
 
@@ -33,6 +33,17 @@ struct tw_journal {
     pthread_mutex_t stats_mutex;
     struct tw_journal_stats stats;
 };
+
+// ---- owed.c: rejections that could not be written yet; of the writer thread ----
+
+// A rejection that could not be written holds acknowledgements back: they would pass over its row, and
+// nothing would be left to tell of it. A refusal does not: its row goes out again.
+bool tw_owed_holds_back(const struct tw_journal *journal, const struct tw_op *acknowledgement);
+// Keeps a rejection, which is taken, until it can be written.
+void tw_owed_keep(struct tw_journal *journal, struct tw_op *rejection);
+// `ops`, behind the rejections that are owed when an acknowledgement among them waits for those.
+struct tw_op *tw_owed_first(struct tw_journal *journal, struct tw_op *ops);
+void tw_owed_free(struct tw_journal *journal);
 
 // ---- stats.c: what tw_journal_stats tells, kept by the writer thread ----
 

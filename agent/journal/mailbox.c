@@ -213,3 +213,18 @@ bool tw_mailbox_take(struct tw_mailbox *mailbox, int64_t until_ms, struct tw_mai
     (void)pthread_mutex_unlock(&mailbox->mutex);
     return mail->ops != NULL || mail->read.rows != NULL || mail->stop;
 }
+
+struct tw_op *tw_mailbox_join(struct tw_mailbox *mailbox, struct tw_op *next)
+{
+    (void)pthread_mutex_lock(&mailbox->mutex);
+    struct tw_op *first = next;
+    if (mailbox->others == 0 && mailbox->first != NULL) {
+        *mailbox->last = next;
+        first = mailbox->first;
+        mailbox->first = NULL;
+        mailbox->last = &mailbox->first;
+        mailbox->batches = mailbox->bytes = 0;
+    }
+    (void)pthread_mutex_unlock(&mailbox->mutex);
+    return first;
+}
