@@ -26,6 +26,8 @@
 #include "tools/bench/world.h"
 
 enum { MOST_CALLERS = 256, READ_ROWS = 256 };
+// So many callers are woken at a time, and wake those behind them: who wakes 64 threads does nothing else.
+enum { MOST_WAKING = 2 };
 
 struct bench {
     struct bench_world world;
@@ -33,7 +35,8 @@ struct bench {
     unsigned long events, open, callers;
     pthread_mutex_t mutex; // of what follows
     pthread_cond_t told;
-    struct call *idle; // of --open: those that are not on the way
+    struct call *idle;    // those that are not on the way
+    unsigned long waking; // of --callers
     struct bench_took took;
     unsigned long next, failed;
     // of the reader; on the journal's thread
@@ -46,27 +49,48 @@ struct bench {
 struct call {
     struct bench *bench;
     int64_t began_ns;
-    sem_t *done;       // NULL: of --open
+    sem_t *wake;       // its caller waits for this; NULL: of --open
     struct call *next; // idle ones
 };
+
+// With the mutex held: as many idle callers as may be woken now.
+static struct call *take_waking(struct bench *bench)
+{
+    struct call *calls = NULL;
+    while (bench->waking < MOST_WAKING && bench->idle != NULL) {
+        struct call *call = bench->idle;
+        bench->idle = call->next;
+        call->next = calls;
+        calls = call;
+        bench->waking++;
+    }
+    return calls;
+}
+
+static void wake(struct call *calls)
+{
+    while (calls != NULL) {
+        struct call *call = calls;
+        calls = call->next; // it is not ours once its caller runs
+        (void)sem_post(call->wake);
+    }
+}
 
 static void on_done(void *ctx, const struct tw_journal_result *result)
 {
     struct call *call = ctx;
     struct bench *bench = call->bench;
-    sem_t *sem = call->done; // an idle call is not ours any more
     int64_t took = bench_now_ns() - call->began_ns;
     (void)pthread_mutex_lock(&bench->mutex);
     bench_took_add(&bench->took, took);
     bench->failed += result->error != TW_OK || result->outcome != TW_OUTCOME_NEW ? 1 : 0;
     bool tell = bench->idle == NULL || bench->took.count == bench->events; // as the agent's loop is told
-    if (sem == NULL) {
-        call->next = bench->idle;
-        bench->idle = call;
-    }
+    call->next = bench->idle;
+    bench->idle = call;
+    struct call *waking = bench->callers > 0 ? take_waking(bench) : NULL;
     (void)pthread_mutex_unlock(&bench->mutex);
-    if (sem != NULL) {
-        (void)sem_post(sem);
+    if (bench->callers > 0) {
+        wake(waking);
     } else if (tell) {
         (void)pthread_cond_signal(&bench->told);
     }
@@ -113,23 +137,29 @@ static void run_open(struct bench *bench)
     (void)pthread_mutex_unlock(&bench->mutex);
 }
 
+// The number of the next event for a caller who comes, or who was woken.
+static unsigned long take_turn(struct bench *bench, bool woken)
+{
+    (void)pthread_mutex_lock(&bench->mutex);
+    unsigned long n = bench->next++;
+    bench->waking -= woken ? 1 : 0;
+    struct call *waking = take_waking(bench);
+    (void)pthread_mutex_unlock(&bench->mutex);
+    wake(waking);
+    return n;
+}
+
 static void *run_caller(void *ctx)
 {
     struct bench *bench = ctx;
-    sem_t done;
-    (void)sem_init(&done, 0, 0);
-    struct call call = {.bench = bench, .done = &done};
-    for (;;) {
-        (void)pthread_mutex_lock(&bench->mutex);
-        unsigned long n = bench->next++;
-        (void)pthread_mutex_unlock(&bench->mutex);
-        if (n >= bench->events) {
-            break;
-        }
+    sem_t woken;
+    (void)sem_init(&woken, 0, 0);
+    struct call call = {.bench = bench, .wake = &woken};
+    for (unsigned long n = take_turn(bench, false); n < bench->events; n = take_turn(bench, true)) {
         sell(&call, n);
-        (void)sem_wait(&done);
+        (void)sem_wait(&woken);
     }
-    (void)sem_destroy(&done);
+    (void)sem_destroy(&woken);
     return NULL;
 }
 
