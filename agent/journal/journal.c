@@ -8,8 +8,8 @@
 #include "agent/journal/journal_parts.h"
 
 enum { SLOW_US = 1000, LINGER_PART = 20, LINGER_MAX_US = 400 };
-// A group of so many takes in no more: those who came first wait for it.
-enum { JOIN_BELOW = 64 };
+// A group of so much takes in no more: those who came first wait for it.
+enum { JOIN_BELOW = 64, JOIN_BELOW_BYTES = TW_MAILBOX_MAX_BYTES / 4 };
 // Without work for so long the store rests a little, and once more, thoroughly, much later.
 // Repairs come ever more seldom: a disk that damages each new file is not to be filled with them.
 enum {
@@ -142,9 +142,9 @@ static bool is_trouble(int rc)
     return rc != TW_OK && rc != TW_ERR_TOO_LARGE && rc != TW_ERR_INVALID && rc != TW_ERR_MISMATCH;
 }
 
-// All up to `end` in one commit, and with them, while they are fewer than `join_below`, what comes meanwhile:
-// it is put before `end`. `broken`: one of them failed halfway.
-static int commit_group(struct tw_journal *journal, struct tw_op *ops, struct tw_op *end, size_t join_below,
+// All up to `end` in one commit, and what comes meanwhile where it `may_join` and nothing waits behind them.
+// `broken`: one of them failed halfway.
+static int commit_group(struct tw_journal *journal, struct tw_op *ops, const struct tw_op *end, bool may_join,
                         bool *broken)
 {
     uint64_t begin_us = now_us();
@@ -152,12 +152,15 @@ static int commit_group(struct tw_journal *journal, struct tw_op *ops, struct tw
     int rc = tw_store_begin(journal->store);
     if (rc == TW_OK) {
         size_t count = 0;
+        size_t bytes = 0;
         for (struct tw_op *op = ops; op != end; op = op->next) {
             run_op(journal, op);
             note_damage(journal, op->result.error);
             count++;
-            if (op->next == end && count < join_below) {
-                op->next = tw_mailbox_join(&journal->mailbox, end);
+            bytes += op->bytes;
+            bool has_room = count < JOIN_BELOW && bytes < JOIN_BELOW_BYTES;
+            if (may_join && op->next == NULL && has_room && !tw_store_is_broken(journal->store)) {
+                op->next = tw_mailbox_join(&journal->mailbox);
             }
         }
         *broken = tw_store_is_broken(journal->store);
@@ -182,15 +185,15 @@ static bool is_written(const struct tw_op *op)
 }
 
 // One group: where one of them spoils it for all, each has one of its own.
-static void run_group(struct tw_journal *journal, struct tw_op *ops, struct tw_op *end)
+static void run_group(struct tw_journal *journal, struct tw_op *ops, const struct tw_op *end)
 {
     bool broken = false;
-    int rc = commit_group(journal, ops, end, JOIN_BELOW, &broken);
+    int rc = commit_group(journal, ops, end, true, &broken);
     bool alone = broken && ops != end && ops->next != end;
     for (struct tw_op *op = ops; rc != TW_OK && op != end; op = op->next) {
         if (is_written(op)) {
             reset_op(op);
-            int again = alone ? commit_group(journal, op, op->next, 0, &broken) : rc;
+            int again = alone ? commit_group(journal, op, op->next, false, &broken) : rc;
             op->result.error = again != TW_OK ? again : op->result.error;
             if (again == TW_ERR_IO || again == TW_ERR_FULL) { // the disk: the others need not try
                 alone = false;
@@ -326,9 +329,8 @@ static void repair(struct tw_journal *journal)
     }
 }
 
-// Many callers and a slow disk: those who were just told come again at once, and would otherwise wait for the
-// next sync but one, while those who came meanwhile have this one to themselves. One event that comes alone
-// never waits.
+// Many callers and a slow disk: those who were just told come again at once. Without it the first few of them
+// would have a sync to themselves, and the others wait for the next. One event that comes alone never waits.
 static void linger(struct tw_journal *journal)
 {
     uint64_t us = journal->linger_us < LINGER_MAX_US ? journal->linger_us : LINGER_MAX_US;
@@ -346,7 +348,7 @@ static void *run(void *arg)
     while (!mail.stop) {
         linger(journal);
         bool work = tw_mailbox_take(&journal->mailbox, wake_ms(journal), &mail);
-        mail.ops = tw_owed_first(journal, mail.ops);
+        mail.ops = tw_owed_before(journal, mail.ops);
         if (mail.ops != NULL || is_due(journal)) {
             do {
                 mail.ops = run_some(journal, mail.ops);

@@ -214,12 +214,11 @@ bool tw_mailbox_take(struct tw_mailbox *mailbox, int64_t until_ms, struct tw_mai
     return mail->ops != NULL || mail->read.rows != NULL || mail->stop;
 }
 
-struct tw_op *tw_mailbox_join(struct tw_mailbox *mailbox, struct tw_op *next)
+struct tw_op *tw_mailbox_join(struct tw_mailbox *mailbox)
 {
+    struct tw_op *first = NULL;
     (void)pthread_mutex_lock(&mailbox->mutex);
-    struct tw_op *first = next;
-    if (mailbox->others == 0 && mailbox->first != NULL) {
-        *mailbox->last = next;
+    if (mailbox->others == 0 && !is_held(mailbox)) {
         first = mailbox->first;
         mailbox->first = NULL;
         mailbox->last = &mailbox->first;

@@ -95,12 +95,13 @@ void tw_mailbox_stop(struct tw_mailbox *mailbox);
 // all of it. True when it brought something.
 bool tw_mailbox_take(struct tw_mailbox *mailbox, int64_t until_ms, struct tw_mail *mail);
 
-// For the taker: what came since, unless there is more than batches, as a list that ends with `next`; never waits.
-struct tw_op *tw_mailbox_join(struct tw_mailbox *mailbox, struct tw_op *next);
+// For the taker: the batches that came since, oldest first; NULL while there are none, they are held, or
+// something else waits among them. Never waits itself.
+struct tw_op *tw_mailbox_join(struct tw_mailbox *mailbox);
 
 // For the taker: leaves the operation to those who put, who free a few at a time. Freeing one takes as long
 // as making it did, and the taker is who all others wait for. What is still there at the take after the next,
-// the taker frees: no more than two takes brought, and nothing of a journal at rest.
+// the taker frees: no more than two groups held, and nothing of a journal at rest.
 void tw_mailbox_leave(struct tw_mailbox *mailbox, struct tw_op *op);
 
 int64_t tw_mailbox_now_ms(void); // CLOCK_MONOTONIC

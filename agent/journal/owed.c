@@ -4,8 +4,7 @@
 bool tw_owed_holds_back(const struct tw_journal *journal, const struct tw_op *acknowledgement)
 {
     for (const struct tw_op *owed = journal->owed; owed != NULL; owed = owed->next) {
-        if (acknowledgement->sequence >= owed->sequence &&
-            strcmp(acknowledgement->epoch, owed->epoch) == 0) {
+        if (acknowledgement->sequence >= owed->sequence && strcmp(acknowledgement->epoch, owed->epoch) == 0) {
             return true;
         }
     }
@@ -28,7 +27,7 @@ void tw_owed_keep(struct tw_journal *journal, struct tw_op *rejection)
     *at = rejection;
 }
 
-struct tw_op *tw_owed_first(struct tw_journal *journal, struct tw_op *ops)
+struct tw_op *tw_owed_before(struct tw_journal *journal, struct tw_op *ops)
 {
     bool wanted = false;
     for (const struct tw_op *op = ops; op != NULL && !wanted; op = op->next) {

@@ -6,14 +6,13 @@
 
 #include "tests/fakes/journal_rig.h"
 
-#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
-
 // While the writer thread writes a batch it reads the clock; then somebody submits the next ones.
 struct meanwhile {
     struct rig rig; // its clock is the journal's
     void (*submit)(struct meanwhile *meanwhile);
     int times; // to submit
     bool busy; // submitting reads the clock, too
+    int turn;  // of the scan submitted last
     int to_tell;
     sem_t all_told, acknowledged;
     pthread_t test;
@@ -74,7 +73,9 @@ static void count_told(void *ctx, const struct tw_journal_result *result)
 static void submit_scan(struct meanwhile *meanwhile)
 {
     struct tw_batch *batch = rig_batch(&meanwhile->rig);
-    tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa", tw_slice_of("{}"));
+    char data[32];
+    (void)snprintf(data, sizeof data, "{\"turn\":\"%03d\"}", ++meanwhile->turn);
+    tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "v1:aa", tw_slice_of(data));
     assert_int_equal(tw_journal_submit(meanwhile->rig.journal, batch, count_told, meanwhile), TW_OK);
 }
 
@@ -92,11 +93,21 @@ static uint64_t commits_while(struct meanwhile *meanwhile, void (*submit)(struct
     return rig_stats(&meanwhile->rig).commits - before;
 }
 
-static void check_rows(struct meanwhile *meanwhile, size_t count)
+// P4: every scan is there, in the order they were submitted.
+static void check_order(struct meanwhile *meanwhile)
 {
+    static const char name[] = "\"turn\":\"";
+    int turn = 0;
     struct tw_rows *rows = rig_read(&meanwhile->rig, 1);
-    assert_int_equal(rows->count, count);
-    rig_check_chain(rows, ZEROS);
+    rig_check_chain(rows, NULL);
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct tw_slice bytes = rows->rows[i].bytes;
+        const char *at = memmem(bytes.ptr, bytes.len, name, sizeof name - 1);
+        if (at != NULL) {
+            assert_int_equal(strtol(at + sizeof name - 1, NULL, 10), ++turn);
+        }
+    }
+    assert_int_equal(turn, meanwhile->turn);
     tw_rows_free(rows);
 }
 
@@ -104,7 +115,7 @@ static void what_comes_meanwhile_joins(void **state)
 {
     assert_int_equal(commits_while(*state, submit_scan, 5, 6), 1);
     assert_int_equal(commits_while(*state, submit_scan, 63, 64), 1);
-    check_rows(*state, 1 + 6 + 64);
+    check_order(*state);
 }
 
 // Else those who came first would wait for ever.
@@ -112,7 +123,7 @@ static void no_group_grows_for_ever(void **state)
 {
     assert_int_equal(commits_while(*state, submit_scan, 64, 65), 2);
     assert_int_equal(commits_while(*state, submit_scan, 150, 151), 3);
-    check_rows(*state, 1 + 65 + 151);
+    check_order(*state);
 }
 
 static void post(void *ctx)
@@ -122,9 +133,9 @@ static void post(void *ctx)
 
 static void acknowledge_and_submit(struct meanwhile *meanwhile)
 {
-    assert_int_equal(tw_journal_acknowledge(meanwhile->rig.journal, meanwhile->epoch, 1, post,
-                                            &meanwhile->acknowledged),
-                     TW_OK);
+    assert_int_equal(
+        tw_journal_acknowledge(meanwhile->rig.journal, meanwhile->epoch, 1, post, &meanwhile->acknowledged),
+        TW_OK);
     submit_scan(meanwhile);
 }
 
@@ -137,22 +148,22 @@ static void nobody_joins_past_an_acknowledgement(void **state)
     }
 }
 
-static void reject_and_acknowledge(struct meanwhile *meanwhile)
+// The next take has all three.
+static void reject_acknowledge_and_submit(struct meanwhile *meanwhile)
 {
     assert_int_equal(tw_journal_reject(meanwhile->rig.journal, meanwhile->epoch, 1, "no"), TW_OK);
-    assert_int_equal(tw_journal_acknowledge(meanwhile->rig.journal, meanwhile->epoch, 1, post,
-                                            &meanwhile->acknowledged),
-                     TW_OK);
+    acknowledge_and_submit(meanwhile);
     meanwhile->submit = submit_scan; // while the rejection is written
 }
 
-// The acknowledgement was taken with the rejection and waits behind its group.
-static void who_joins_goes_before_what_waits(void **state)
+// An acknowledgement ends the rejection's group; the scan behind it is older than who comes meanwhile.
+static void nobody_joins_ahead_of_what_waits(void **state)
 {
     struct meanwhile *meanwhile = *state;
-    assert_int_equal(commits_while(meanwhile, reject_and_acknowledge, 2, 2), 2);
+    assert_int_equal(commits_while(meanwhile, reject_acknowledge_and_submit, 2, 3), 3);
     (void)sem_wait(&meanwhile->acknowledged);
     assert_int_equal(meanwhile->times, 0);
+    check_order(meanwhile);
 }
 
 static void count_failed(void *ctx, const struct tw_journal_result *result)
@@ -184,17 +195,15 @@ static void submit_growing(struct meanwhile *meanwhile)
 static void nobody_joins_who_was_spoilt(void **state)
 {
     assert_in_range(commits_while(*state, submit_growing, 4, 6), 3, 5);
-    check_rows(*state, 1 + 5);
+    check_order(*state);
 }
 
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(what_comes_meanwhile_joins),
-        T(no_group_grows_for_ever),
-        T(nobody_joins_past_an_acknowledgement),
-        T(who_joins_goes_before_what_waits),
+        T(what_comes_meanwhile_joins),           T(no_group_grows_for_ever),
+        T(nobody_joins_past_an_acknowledgement), T(nobody_joins_ahead_of_what_waits),
         T(nobody_joins_who_was_spoilt),
     };
     return cmocka_run_group_tests_name("journal_join", tests, NULL, NULL);

@@ -255,7 +255,7 @@ class Stage:
                        for kind in ("completed", "returned", "voided", "corrected")))
 
     def is_drained(self):
-        """Whether all that was printed or scanned is accounted for, and the centre has all that was made of it."""
+        """Whether all that was printed, and each scan that was read, is accounted for, and the centre has what was made of it."""
         return self.has_taken_paper() and self.has_kept_scans() and self.metric("queue_events") == 0
 
     def has_taken_paper(self):
@@ -268,7 +268,7 @@ class Stage:
         return positions == [len(self.till.sent)] or not self.till.sent
 
     def has_kept_scans(self):
-        """Whether the events of all scans are durable; a scanner's scan is counted before its event is."""
+        """Whether each loyalty scan that was counted is durable; with a journal that takes none it never is."""
         scans = self.metric("scans_total", result="loyalty")
         return self.metric("events_committed_total", type="loyalty.scanned") >= scans
 
@@ -304,7 +304,7 @@ class Stage:
         self.till.hang_up()
 
     def settle(self, timeout_s=60):
-        """Waits until everything printed or scanned has reached the centre."""
+        """Waits until everything that was printed, and each scan that was read, has reached the centre."""
         wait_until("everything to reach the centre", self.is_drained, timeout_s, [self.agent])
 
 
