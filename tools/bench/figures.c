@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/bench/figures.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,50 +90,4 @@ void bench_took_print(struct bench_took *took, double per_s)
 {
     (void)printf("\"per_s\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f", per_s,
                  bench_took_at(took, 0.5), bench_took_at(took, 0.99), bench_took_at(took, 1));
-}
-
-// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014): the same n
-// gives the same event.
-static uint64_t mix(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-void bench_event_make(uint64_t n, struct bench_event *out)
-{
-    static const char name[] = "ANNELIESE-CHARLOTTE VON HOHENSTEIN-WEIDENFELD";
-    uint64_t state = n;
-    char hash[65], end[240];
-    for (int i = 0; i < 4; i++) {
-        (void)snprintf(hash + i * 16, 17, "%016" PRIx64, mix(&state));
-    }
-    uint64_t dice = mix(&state);
-    unsigned total = 100 + (unsigned)(dice % 20000);
-    (void)snprintf(out->key, sizeof out->key, "0042/07/2026-11-22/%010" PRIu64, n);
-    int end_len =
-        snprintf(end, sizeof end,
-                 "\",\"change\":0,\"customer\":null,\"coupons\":[],\"corrects\":null,\"witnesses\":[{"
-                 "\"device\":\"printer\",\"via\":\"receipt\",\"sha256\":\"%s\"}],\"reconciled\":false}",
-                 hash);
-    int len =
-        snprintf(out->data, sizeof out->data,
-                 "{\"transaction_id\":\"%s\",\"kind\":\"sale\",\"store\":\"0042\",\"workstation\":\"07\","
-                 "\"business_day\":"
-                 "\"2026-11-22\",\"receipt_number\":\"%010" PRIu64
-                 "\",\"printed_time\":\"2026-11-22T%02u:%02u:%02u+01:00\","
-                 "\"currency\":\"EUR\",\"lines\":[],\"subtotal\":%u,\"discount\":null,\"tax\":%u,\"tax_"
-                 "included\":true,"
-                 "\"rounding\":0,\"total\":%u,\"tenders\":[{\"type\":\"cash\",\"amount\":%u}],"
-                 "\"operator\":\"%02u ",
-                 out->key, n, 8 + (unsigned)(n / 3600 % 12), (unsigned)(n / 60 % 60), (unsigned)(n % 60),
-                 total, total * 19 / 119, total, total, (unsigned)(dice >> 40) % 100);
-    int fill = BENCH_EVENT_BYTES - len - end_len;
-    if (fill < 0 || fill >= (int)sizeof name) {
-        bench_stop("event", "its parts do not fit its size");
-    }
-    memcpy(out->data + len, name, (size_t)fill);
-    memcpy(out->data + len + fill, end, (size_t)end_len + 1);
 }

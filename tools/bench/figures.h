@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the measuring programs share: options, a clock, how long each of many things took, and the
-// event they all use. Each program makes one run and prints one JSON object; the scripts beside them
-// repeat, interleave and compare.
+// What the measuring programs share: options, a clock, and how long each of many things took. Each program
+// makes one run and prints one JSON object; the scripts beside them repeat, interleave and compare.
 //
 // Threading: bench_took_add from one thread at a time, the rest is pure. Memory: the caller's; a
 // program that gets none ends with a sentence. Time: CLOCK_MONOTONIC. Errors: they end the program.
@@ -33,13 +32,6 @@ void bench_took_free(struct bench_took *took);
 // "per_s", "p50_us", "p99_us" and "max_us" as members of a JSON object, without a comma behind.
 void bench_took_print(struct bench_took *took, double per_s);
 
-// A sale as the centre takes it (include/contract/schema/sale.json), exactly BENCH_EVENT_BYTES long and
-// different for every n: number, time, cashier, amounts and 32 bytes of hash.
-#define BENCH_EVENT_BYTES 600
-struct bench_event {
-    char key[64]; // its transaction id
-    char data[BENCH_EVENT_BYTES + 1];
-};
-void bench_event_make(uint64_t n, struct bench_event *out);
+#define BENCH_EVENT_BYTES 600 // of a row, a message, and the sale of world.h
 
 #endif

@@ -7,7 +7,7 @@
 //
 // Without more, one event at a time: the times are from the call to the callback that says durable.
 // --open K     one caller keeps K events on the way, as the agent's loop does with K requests
-// --callers K  K threads, each with one event at a time
+// --callers K  K threads, each with one event at a time; those who were told wake each other, two at once
 // --read       meanwhile a reader follows, who has the published form of every event composed and
 //              chained, and acknowledges it, as the uplink does
 //
@@ -35,8 +35,8 @@ struct bench {
     unsigned long events, open, callers;
     pthread_mutex_t mutex; // of what follows
     pthread_cond_t told;
-    struct call *idle;    // those that are not on the way
-    unsigned long waking; // of --callers
+    struct call *idle, **idle_end; // those that are not on the way, who was told first ahead
+    unsigned long waking;          // of --callers
     struct bench_took took;
     unsigned long next, failed;
     // of the reader; on the journal's thread
@@ -64,6 +64,7 @@ static struct call *take_waking(struct bench *bench)
         calls = call;
         bench->waking++;
     }
+    bench->idle_end = bench->idle == NULL ? &bench->idle : bench->idle_end;
     return calls;
 }
 
@@ -85,8 +86,9 @@ static void on_done(void *ctx, const struct tw_journal_result *result)
     bench_took_add(&bench->took, took);
     bench->failed += result->error != TW_OK || result->outcome != TW_OUTCOME_NEW ? 1 : 0;
     bool tell = bench->idle == NULL || bench->took.count == bench->events; // as the agent's loop is told
-    call->next = bench->idle;
-    bench->idle = call;
+    call->next = NULL;
+    *bench->idle_end = call;
+    bench->idle_end = &call->next;
     struct call *waking = bench->callers > 0 ? take_waking(bench) : NULL;
     (void)pthread_mutex_unlock(&bench->mutex);
     if (bench->callers > 0) {
@@ -113,6 +115,7 @@ static struct call *take_idle(struct bench *bench)
     }
     struct call *calls = bench->idle;
     bench->idle = NULL;
+    bench->idle_end = &bench->idle;
     (void)pthread_mutex_unlock(&bench->mutex);
     return calls;
 }
@@ -268,6 +271,7 @@ int main(int argc, char **argv)
                           .callers = bench_number(argc, argv, "--callers", 0),
                           .mutex = PTHREAD_MUTEX_INITIALIZER,
                           .told = PTHREAD_COND_INITIALIZER};
+    bench.idle_end = &bench.idle;
     char path[300], key[300];
     for (int i = 1; i < argc; i++) {
         bench.reads |= strcmp(argv[i], "--read") == 0;

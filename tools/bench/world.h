@@ -20,8 +20,9 @@ struct bench_world {
 void bench_world_open(struct bench_world *world, const char *path, const char *source, const char *key);
 void bench_world_close(struct bench_world *world);
 
-// The n-th event of figures.h as a batch of one sale. Ends the program when it cannot be submitted,
-// but for TW_ERR_FULL, which is given back.
+// The n-th sale as a batch: JSON as the agent writes it and the centre takes it, exactly BENCH_EVENT_BYTES
+// long and different for every n: number, time, cashier, amounts and 32 bytes of hash. Ends the program when
+// it cannot be submitted, but for TW_ERR_FULL, which is given back.
 int TW_MUST_CHECK bench_world_sell(struct bench_world *world, uint64_t n, tw_journal_done_fn *done,
                                    void *ctx);
 
