@@ -190,6 +190,16 @@ static bool sleep_until(struct tw_mailbox *mailbox, int64_t until_ms)
     return pthread_cond_timedwait(&mailbox->filled, &mailbox->mutex, &at) == 0;
 }
 
+// With the mutex held: all that waits, oldest first.
+static struct tw_op *take_all(struct tw_mailbox *mailbox)
+{
+    struct tw_op *first = mailbox->first;
+    mailbox->first = NULL;
+    mailbox->last = &mailbox->first;
+    mailbox->batches = mailbox->others = mailbox->bytes = 0;
+    return first;
+}
+
 bool tw_mailbox_take(struct tw_mailbox *mailbox, int64_t until_ms, struct tw_mail *mail)
 {
     (void)pthread_mutex_lock(&mailbox->mutex);
@@ -206,24 +216,16 @@ bool tw_mailbox_take(struct tw_mailbox *mailbox, int64_t until_ms, struct tw_mai
     }
     *mail = (struct tw_mail){.read = mailbox->read, .stop = mailbox->stop};
     mailbox->read.rows = NULL;
-    mail->ops = mailbox->first;
-    mailbox->first = NULL;
-    mailbox->last = &mailbox->first;
-    mailbox->batches = mailbox->others = mailbox->bytes = 0;
+    mail->ops = take_all(mailbox);
     (void)pthread_mutex_unlock(&mailbox->mutex);
     return mail->ops != NULL || mail->read.rows != NULL || mail->stop;
 }
 
 struct tw_op *tw_mailbox_join(struct tw_mailbox *mailbox)
 {
-    struct tw_op *first = NULL;
     (void)pthread_mutex_lock(&mailbox->mutex);
-    if (mailbox->others == 0 && !is_held(mailbox)) {
-        first = mailbox->first;
-        mailbox->first = NULL;
-        mailbox->last = &mailbox->first;
-        mailbox->batches = mailbox->bytes = 0;
-    }
+    bool may = mailbox->others == 0 && !is_held(mailbox);
+    struct tw_op *ops = may ? take_all(mailbox) : NULL;
     (void)pthread_mutex_unlock(&mailbox->mutex);
-    return first;
+    return ops;
 }
