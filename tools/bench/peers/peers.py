@@ -6,8 +6,8 @@
   tillwire-core  journal and uplink in one process behind line_core: what these two cost by themselves
 
 The harness lies in TILLWIRE_PEERBENCH (default ../shared/peerbench beside this tree); what its own contenders
-need is in its README, and one that lacks it only gives an error. `naive-c` and `paho-c` need Debian packages:
-libpaho-mqtt-dev, strace. Everything is made in a work folder of its own.
+need is in its README, and one that lacks it only gives an error. What `naive-c` and `paho-c` need (libpaho-mqtt-dev, which
+even building the harness takes, and strace) tools/dev/setup installs. Everything is made in a work folder of its own.
 """
 
 import json
