@@ -115,11 +115,12 @@ class Line:
 
 
 class SilentTest(support.StageTest):
-    def on_board(self, **options):
+    def on_board(self, answers=True, **options):
         board = Board("mps2-an386", seed=SEED, **options)
         self.addCleanup(board.close)
         line = Line(board, SEED)
-        line.until("the stream to start", lambda: line.agent.streams)
+        line.answers = answers
+        line.until("the board to greet", lambda: line.agent.streams or (not answers and line.agent.hellos > 0))
         return line
 
     def assert_all_passed(self, line):
@@ -130,10 +131,7 @@ class SilentTest(support.StageTest):
 
     def test_silent_for_an_hour(self):
         """Connected, and never says a word: HELLO comes once a second and nothing else."""
-        line = self.on_board(icount=True)
-        line.answers = False
-        line.agent.wake()
-        line.until("the board to greet", lambda: line.agent.hellos > 1)
+        line = self.on_board(answers=False, icount=True)
         first = line.agent.hellos
         while (second := line.agent.hellos - first) < SECONDS:
             if second % 60 == 0:
