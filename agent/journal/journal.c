@@ -403,7 +403,7 @@ static int start(struct tw_journal *journal)
 
 static void journal_free(struct tw_journal *journal)
 {
-    tw_owed_free(journal);
+    tw_ops_free(journal->owed);
     tw_squeeze_free(journal->squeeze);
     tw_buf_free(&journal->pack_text);
     free(journal->path);

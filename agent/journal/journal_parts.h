@@ -43,7 +43,6 @@ bool tw_owed_holds_back(const struct tw_journal *journal, const struct tw_op *ac
 void tw_owed_keep(struct tw_journal *journal, struct tw_op *rejection);
 // `ops`, behind the rejections that are owed when an acknowledgement among them waits for those.
 struct tw_op *tw_owed_before(struct tw_journal *journal, struct tw_op *ops);
-void tw_owed_free(struct tw_journal *journal);
 
 // ---- stats.c: what tw_journal_stats tells, kept by the writer thread ----
 

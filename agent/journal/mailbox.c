@@ -26,20 +26,11 @@ int tw_mailbox_init(struct tw_mailbox *mailbox)
     return ok ? TW_OK : TW_ERR_NOMEM;
 }
 
-static void free_all(struct tw_op *ops)
-{
-    while (ops != NULL) {
-        struct tw_op *op = ops;
-        ops = op->next;
-        tw_op_free(op);
-    }
-}
-
 void tw_mailbox_destroy(struct tw_mailbox *mailbox)
 {
-    free_all(mailbox->first);
-    free_all(mailbox->spent);
-    free_all(mailbox->to_free);
+    tw_ops_free(mailbox->first);
+    tw_ops_free(mailbox->spent);
+    tw_ops_free(mailbox->to_free);
     (void)pthread_cond_destroy(&mailbox->answered);
     (void)pthread_cond_destroy(&mailbox->filled);
     (void)pthread_mutex_destroy(&mailbox->mutex);
@@ -61,6 +52,15 @@ void tw_op_free(struct tw_op *op)
         tw_batch_free(op->batch);
         free(op->reason);
         free(op);
+    }
+}
+
+void tw_ops_free(struct tw_op *ops)
+{
+    while (ops != NULL) {
+        struct tw_op *op = ops;
+        ops = op->next;
+        tw_op_free(op);
     }
 }
 
@@ -116,7 +116,7 @@ int tw_mailbox_put(struct tw_mailbox *mailbox, struct tw_op *op)
     } else if (rc != TW_OK) {
         tw_op_free(op);
     }
-    free_all(spent);
+    tw_ops_free(spent);
     return rc;
 }
 
@@ -207,7 +207,7 @@ bool tw_mailbox_take(struct tw_mailbox *mailbox, int64_t until_ms, struct tw_mai
     mailbox->spent = mailbox->to_free;
     mailbox->to_free = NULL;
     (void)pthread_mutex_unlock(&mailbox->mutex);
-    free_all(left);
+    tw_ops_free(left);
 
     (void)pthread_mutex_lock(&mailbox->mutex);
     bool in_time = true;

@@ -80,6 +80,7 @@ void tw_mailbox_destroy(struct tw_mailbox *mailbox);
 // A new operation; NULL when memory is out. Freed by tw_op_free with all it owns.
 struct tw_op *tw_op_new(enum tw_op_kind kind, void *ctx);
 void tw_op_free(struct tw_op *op);
+void tw_ops_free(struct tw_op *ops); // a list
 
 // Takes the operation, also on failure. TW_ERR_FULL, TW_ERR_CLOSED.
 int TW_MUST_CHECK tw_mailbox_put(struct tw_mailbox *mailbox, struct tw_op *op);

@@ -44,12 +44,3 @@ struct tw_op *tw_owed_before(struct tw_journal *journal, struct tw_op *ops)
     }
     return first;
 }
-
-void tw_owed_free(struct tw_journal *journal)
-{
-    while (journal->owed != NULL) {
-        struct tw_op *op = journal->owed;
-        journal->owed = op->next;
-        tw_op_free(op);
-    }
-}
