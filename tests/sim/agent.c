@@ -237,10 +237,7 @@ bool sim_agent_is_drained(const struct sim_agent *agent)
 
 struct sim_agent *sim_agent_new(const char *folder)
 {
-    struct sim_agent *agent = calloc(1, sizeof *agent);
-    if (agent == NULL) {
-        sim_fail("out of memory");
-    }
+    struct sim_agent *agent = sim_have(calloc(1, sizeof *agent));
     (void)snprintf(agent->path, sizeof agent->path, "%s/journal.db", folder);
     (void)snprintf(agent->key, sizeof agent->key, "%s/journal.key", folder);
     return agent;

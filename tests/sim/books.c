@@ -57,10 +57,7 @@ static void index_grow(struct sim_books *books)
 {
     free(books->index);
     books->index_size = books->index_size > 0 ? 4 * books->index_size : 4096;
-    books->index = calloc(books->index_size, sizeof *books->index);
-    if (books->index == NULL) {
-        sim_fail("out of memory");
-    }
+    books->index = sim_have(calloc(books->index_size, sizeof *books->index));
     for (uint32_t i = 0; i < books->entry_count; i++) {
         index_put(books, i);
     }
@@ -435,10 +432,7 @@ void sim_books_balance(struct sim *sim)
 
 struct sim_books *sim_books_new(void)
 {
-    struct sim_books *books = calloc(1, sizeof *books);
-    if (books == NULL) {
-        sim_fail("out of memory");
-    }
+    struct sim_books *books = sim_have(calloc(1, sizeof *books));
     index_grow(books);
     return books;
 }

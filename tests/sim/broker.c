@@ -335,10 +335,7 @@ void sim_broker_word(struct sim *sim, const struct sim_word *word)
 
 struct sim_broker *sim_broker_new(void)
 {
-    struct sim_broker *broker = calloc(1, sizeof *broker);
-    if (broker == NULL) {
-        sim_fail("out of memory");
-    }
+    struct sim_broker *broker = sim_have(calloc(1, sizeof *broker));
     return broker;
 }
 

@@ -328,10 +328,7 @@ bool sim_centre_is_idle(const struct sim_centre *centre)
 
 struct sim_centre *sim_centre_new(void)
 {
-    struct sim_centre *centre = calloc(1, sizeof *centre);
-    if (centre == NULL) {
-        sim_fail("out of memory");
-    }
+    struct sim_centre *centre = sim_have(calloc(1, sizeof *centre));
     centre->up = true;
     centre->session = 1;
     return centre;

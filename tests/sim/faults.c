@@ -277,10 +277,7 @@ void sim_faults_end(struct sim *sim)
 
 struct sim_faults *sim_faults_new(struct sim *sim)
 {
-    struct sim_faults *faults = calloc(1, sizeof *faults);
-    if (faults == NULL) {
-        sim_fail("out of memory");
-    }
+    struct sim_faults *faults = sim_have(calloc(1, sizeof *faults));
     faults->forgetful = sim_chance(sim, 300);
     return faults;
 }

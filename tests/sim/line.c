@@ -287,10 +287,7 @@ void sim_line_start(struct sim *sim)
 {
     struct sim_line *line = sim->line;
     struct tw_flow_journal journal = journal_now(sim);
-    line->flow = tw_flow_new(line->mode, sim_roll(sim), &journal);
-    if (line->flow == NULL) {
-        sim_fail("out of memory");
-    }
+    line->flow = sim_have(tw_flow_new(line->mode, sim_roll(sim), &journal));
     line->told = line->told_other = 0;
     line->tick_ms = INT64_MAX;
     plan_tick(sim);
@@ -319,10 +316,7 @@ enum tw_ack_mode sim_line_mode(const struct sim_line *line)
 
 struct sim_line *sim_line_new(enum tw_ack_mode mode)
 {
-    struct sim_line *line = calloc(1, sizeof *line);
-    if (line == NULL) {
-        sim_fail("out of memory");
-    }
+    struct sim_line *line = sim_have(calloc(1, sizeof *line));
     line->mode = mode;
     return line;
 }

@@ -140,10 +140,7 @@ struct fault_disk *sim_machine_disk(const struct sim_machine *machine)
 
 struct sim_machine *sim_machine_new(struct sim *sim)
 {
-    struct sim_machine *machine = calloc(1, sizeof *machine);
-    if (machine == NULL) {
-        sim_fail("out of memory");
-    }
+    struct sim_machine *machine = sim_have(calloc(1, sizeof *machine));
     machine->clock = (struct tw_clock){.wall_ms = wall_ms, .monotonic_ms = monotonic_ms, .trust = trust};
     machine->sim = sim;
     machine->random = sim_roll(sim);

@@ -132,16 +132,19 @@ _Noreturn void sim_fail(const char *what)
     exit(2);
 }
 
+void *sim_have(void *memory)
+{
+    if (memory == NULL) {
+        sim_fail("out of memory");
+    }
+    return memory;
+}
+
 void *sim_grow(void *array, size_t count, size_t *cap, size_t size)
 {
     if (count < *cap) {
         return array;
     }
-    size_t wanted = *cap > 0 ? 2 * *cap : 64;
-    void *grown = realloc(array, wanted * size);
-    if (grown == NULL) {
-        sim_fail("out of memory");
-    }
-    *cap = wanted;
-    return grown;
+    *cap = *cap > 0 ? 2 * *cap : 64;
+    return sim_have(realloc(array, *cap * size));
 }

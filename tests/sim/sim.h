@@ -94,6 +94,8 @@ __attribute__((format(printf, 3, 4), noreturn)) void sim_broken(const struct sim
                                                                 const char *format, ...);
 // The simulation itself cannot go on (memory): exits 2.
 _Noreturn void sim_fail(const char *what);
+// What it is given, which must be there: memory, or what was made of it.
+void *sim_have(void *memory);
 
 // An array that grows by doubling, for the parts: gives the place of element `count`.
 void *sim_grow(void *array, size_t count, size_t *cap, size_t size);

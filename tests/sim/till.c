@@ -116,10 +116,7 @@ static void add_identity(const struct sim_till *till, const struct sim_plan_requ
 static struct tw_batch *make_batch(struct sim *sim, uint32_t ticket)
 {
     const struct sim_plan_request *request = &sim->till->requests[ticket];
-    struct tw_batch *batch = tw_batch_new();
-    if (batch == NULL) {
-        sim_fail("out of memory");
-    }
+    struct tw_batch *batch = sim_have(tw_batch_new());
     tw_batch_time(batch, sim_machine_clock(sim->machine));
     if (request->kind == SIM_SCAN) {
         tw_batch_event(batch, TW_EVENT_LOYALTY_SCANNED, "07", tw_slice_of("{\"scheme\":\"club\"}"));
@@ -460,10 +457,7 @@ int sim_till_merge(struct tw_slice old_data, struct tw_slice new_data, const cha
 
 struct sim_till *sim_till_new(void)
 {
-    struct sim_till *till = calloc(1, sizeof *till);
-    if (till == NULL) {
-        sim_fail("out of memory");
-    }
+    struct sim_till *till = sim_have(calloc(1, sizeof *till));
     return till;
 }
 
