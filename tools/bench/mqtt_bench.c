@@ -8,8 +8,9 @@
 //   mqtt_bench count   (the same) [--events N]
 //
 // publish keeps W messages of B bytes open and prints how fast they were acknowledged. count prints
-// "ready", then takes what comes on T until N different sequence numbers are there or SIGTERM comes:
-// how many and how fast, and how many came twice, or after a later one for the first time.
+// "ready", takes what comes on T, prints "all" when N different sequence numbers are there, and stays, since
+// what comes behind them needs a subscriber as well. At SIGTERM: how many of the N and how fast, and how many
+// came twice, or after a later one for the first time.
 #include <mosquitto.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -112,6 +113,12 @@ static void publish(struct bench *bench, int argc, char **argv)
 
 // ---- count ----
 
+static void tell(const char *word)
+{
+    (void)puts(word);
+    (void)fflush(stdout);
+}
+
 static void on_message(struct mosquitto *client, void *ctx, const struct mosquitto_message *message,
                        const mosquitto_property *props)
 {
@@ -134,6 +141,9 @@ static void on_message(struct mosquitto *client, void *ctx, const struct mosquit
     bench->distinct++;
     bench->disorder += sequence < bench->newest ? 1 : 0;
     bench->newest = sequence > bench->newest ? sequence : bench->newest;
+    if (bench->distinct == bench->events) {
+        tell("all");
+    }
 }
 
 static void on_subscribe(struct mosquitto *client, void *ctx, int mid, int count, const int *granted,
@@ -143,8 +153,7 @@ static void on_subscribe(struct mosquitto *client, void *ctx, int mid, int count
     if (count != 1 || granted[0] > 2) {
         bench_stop("subscribe", "the broker refused");
     }
-    (void)puts("ready");
-    (void)fflush(stdout);
+    tell("ready");
 }
 
 static void count(struct bench *bench, int argc, char **argv)
@@ -157,7 +166,7 @@ static void count(struct bench *bench, int argc, char **argv)
     mosquitto_message_v5_callback_set(bench->client, on_message);
     mosquitto_subscribe_v5_callback_set(bench->client, on_subscribe);
     connect_to(bench, argc, argv);
-    while (bench->distinct < bench->events && sigtimedwait(&end, NULL, &at_once) != SIGTERM) {
+    while (sigtimedwait(&end, NULL, &at_once) != SIGTERM) {
         check("connection", mosquitto_loop(bench->client, LOOP_MS, 1));
     }
     double seconds = (double)(bench->last_ns - bench->first_ns) / 1e9;

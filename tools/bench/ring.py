@@ -4,6 +4,7 @@ somebody who counts what arrives, and a journal that was filled before the agent
 
 import json
 import pathlib
+import select
 import shutil
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ WINDOW = 100
 
 
 class Counter:
-    """mqtt_bench count: takes events until all are there; result() is what it prints then."""
+    """mqtt_bench count: takes events until result(), which waits for all of them, at most so long, and is what it prints."""
 
     def __init__(self, command):
         self.child = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
@@ -24,11 +25,9 @@ class Counter:
             raise StageError("mqtt_bench count could not subscribe")
 
     def result(self, timeout_s):
-        try:
-            self.child.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            self.child.terminate()
-        return json.loads(self.child.stdout.read())
+        select.select([self.child.stdout], [], [], timeout_s)  # "all"
+        self.child.terminate()
+        return json.loads(self.child.stdout.read().removeprefix("all\n"))
 
     def close(self):
         self.child.kill()
@@ -71,7 +70,7 @@ class Ring(Stage):
         return once(self.programs, "mqtt_bench", *options)
 
     def count(self, events):
-        """Counts what arrives, of anybody, until `events` different ones of the agent were there."""
+        """Counts what arrives, of anybody: the first `events` of the agent."""
         return Counter(self._mqtt("count", self.observer, "bench-counter", "tillwire/v1/+/+/+/evt/#", "--events", events))
 
     def fill(self, events, template=None):
