@@ -102,7 +102,7 @@ def main():
              "machine": measuring.machine(), "benches": documents}
     (given.out / "bench.json").write_text(json.dumps(whole, indent=1) + "\n")
     (given.out / "bench.md").write_text(markdown(documents))
-    drawn = picture.draw([line for document in documents for line in document["ratios"]])
+    drawn = picture.draw(documents)
     (given.out / "bench.svg").write_text(drawn)
     if given.readme and len(documents) == len(found):
         write_readme(whole, drawn)
