@@ -36,10 +36,15 @@ def queued(ring):
     return int(float(lines[0].split()[1])) if status == 200 and lines else None
 
 
+def has_begun(ring, events):
+    waiting = queued(ring)
+    return waiting is not None and waiting < events
+
+
 def watch_drain(ring, events):
     """Starts the agent and waits until nothing is queued; rate between the first and the last that left."""
     ring.agent.start()
-    wait_until("the agent to begin", lambda: (queued(ring) or events) < events, 60, [ring.agent], POLL_S / 5)
+    wait_until("the agent to begin", lambda: has_begun(ring, events), 60, [ring.agent], POLL_S / 5)
     first, at_first = time.monotonic(), queued(ring)
     wait_until("the backlog to leave", lambda: queued(ring) == 0, LIMIT_S, [ring.agent], POLL_S)
     seconds = time.monotonic() - first
