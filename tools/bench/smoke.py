@@ -21,7 +21,7 @@ FIGURES = {
     "journal.py": {"bare, 1 row": "p99_us", "journal, 1 open": "p99_us", "journal, 64 callers": "per_s",
                    "journal, 64 open and a reader": "composed_per_s", "journal, 64 open, slow syncs": "per_s",
                    "journal, a backlog": "disk_bytes"},
-    "drain.py": {"ack: broker": "ratio", "ack: central": "cpu_s_100k"},
+    "drain.py": {"ack: broker": "per_s", "ack: central": "cpu_s_100k"},
     "wear.py": {"api, 1 a second": "bytes_an_event", "api, keyed, 1 a second": "events", "tap, bursts of 100": "events"},
     "online.py": {"kept open, 16 at once": "us_a_sale"},
     "relay.py": {"TCP, relay": "p99_us", "9600 baud, relay": "p99_us", "921600 baud, direct": "p50_us"},

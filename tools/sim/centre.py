@@ -52,14 +52,19 @@ class Centre:
     def sales(self):
         return self.events(SALE)
 
+    def _sales(self, what, but=""):
+        """A number of the sales, as SQLite counts it: of a million events none is read here."""
+        rows = self._rows(f"""WITH sale AS (SELECT json_extract(CAST(payload AS TEXT), '$.data.transaction_id') AS number
+                              FROM event WHERE type LIKE '{SALE}%' AND type <> '{but}') SELECT {what} FROM sale""")
+        return rows[0][0] if rows else 0
+
     def transactions(self):
         """How many different transactions are there."""
-        return len({event["data"]["transaction_id"] for event in self.sales()})
+        return self._sales("count(DISTINCT number)")
 
     def doubled(self):
         """Sales stored twice: further events of a transaction that do not say that they correct it."""
-        first = [event for event in self.sales() if event["type"] != CORRECTED]
-        return len(first) - len({event["data"]["transaction_id"] for event in first})
+        return self._sales("count(*) - count(DISTINCT number)", but=CORRECTED)
 
     def gaps(self):
         """Sequence numbers that are missing, of all epochs."""
