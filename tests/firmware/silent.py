@@ -120,7 +120,10 @@ class SilentTest(support.StageTest):
         self.addCleanup(board.close)
         line = Line(board, SEED)
         line.answers = answers
-        line.until("the board to greet", lambda: line.agent.streams or (not answers and line.agent.hellos > 0))
+        if answers:
+            line.until("the stream to start", lambda: line.agent.streams)
+        else:
+            line.until("the board to greet", lambda: line.agent.hellos > 0)
         return line
 
     def assert_all_passed(self, line):
