@@ -144,7 +144,7 @@ static void submit_large_scan(struct meanwhile *meanwhile)
     assert_int_equal(tw_journal_submit(meanwhile->rig.journal, batch, count_told, meanwhile), TW_OK);
 }
 
-// A large one counts for 96 KiB, with what is kept for it packed: 21 are 2 MiB, where 63 small ones would
+// A large one counts for 96 KiB, with the room for it packed: 22 are over 2 MiB, where 63 small ones would
 // join.
 static void no_group_grows_beyond_its_bytes(void **state)
 {
