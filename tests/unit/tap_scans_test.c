@@ -51,12 +51,13 @@ static void a_reading_ends_with_cr_or_lf(void **state)
 static void silence_ends_a_reading_too(void **state)
 {
     (void)state;
+    enum { SILENCE_US = 60000 };
     struct tap_world *world = tap_world_new_world(1, 64);
     put(world, "12");
-    world->now_us += TW_SCANS_SILENCE_US - 1;
+    world->now_us += SILENCE_US - 1;
     tw_scans_tick(&world->scans, &world->tap, world->now_us);
     put(world, "34");
-    world->now_us += TW_SCANS_SILENCE_US - 1;
+    world->now_us += SILENCE_US - 1;
     tw_scans_tick(&world->scans, &world->tap, world->now_us);
     assert_int_equal(world->scans.next, 1);
     world->now_us++;
@@ -64,7 +65,7 @@ static void silence_ends_a_reading_too(void **state)
     assert_int_equal(world->scans.next, 2);
     assert_scan(world, 1, "1234");
     put(world, "5");
-    world->now_us += TW_SCANS_SILENCE_US;
+    world->now_us += SILENCE_US;
     put(world, "6\r"); // nobody ticked meanwhile
     assert_scan(world, 2, "5");
     assert_scan(world, 3, "6");
